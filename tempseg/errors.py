@@ -1,0 +1,34 @@
+"""The errors that tempseg raises on purpose."""
+
+__all__ = [
+    "ConfigError",
+    "ModelError",
+    "OutputError",
+    "RunError",
+    "SourceError",
+    "TempsegError",
+]
+
+
+class TempsegError(Exception):
+    """Something the user can act on; its message names the thing and the fix."""
+
+
+class ConfigError(TempsegError):
+    """A config key, value or option is wrong."""
+
+
+class SourceError(TempsegError):
+    """The input cannot be read."""
+
+
+class ModelError(TempsegError):
+    """The segmenter cannot be loaded, or answers with something unusable."""
+
+
+class OutputError(TempsegError):
+    """A result cannot be written."""
+
+
+class RunError(TempsegError):
+    """A run that had begun could not be completed."""

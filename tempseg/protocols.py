@@ -1,0 +1,129 @@
+"""The plug-in points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from tempseg.types import (
+    Evidence,
+    FloatArray,
+    Frame,
+    FrameResult,
+    KeyframeReason,
+    Prediction,
+    SegmenterInfo,
+    UInt8Array,
+    VideoInfo,
+)
+
+__all__ = [
+    "FlowEstimator",
+    "FrameSource",
+    "KeyframePolicy",
+    "ResultSink",
+    "RunObserver",
+    "Segmenter",
+    "StageTimer",
+]
+
+
+class FrameSource(Protocol):
+    """Frames in presentation order, times strictly increasing."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """What is known before the first frame."""
+
+    @property
+    def skipped(self) -> int:
+        """Corrupt packets and frames passed over so far."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read from the start; a source is read once.
+
+        Raises
+        ------
+        SourceError
+            When the source turns out to hold no frame.
+        """
+
+    def close(self) -> None:
+        """Let go of files; safe to call twice."""
+
+
+class Segmenter(Protocol):
+    """A model that labels one frame at a time."""
+
+    @property
+    def info(self) -> SegmenterInfo:
+        """What the model is."""
+
+    def segment(self, frame: Frame) -> Prediction:
+        """Return the answer for one frame, on the model's own grid.
+
+        Raises
+        ------
+        ModelError
+            When the model answers with something unusable; names model, frame, expected, actual.
+        """
+
+
+class FlowEstimator(Protocol):
+    """Dense motion between two frames of one size."""
+
+    def estimate(self, target: UInt8Array, source: UInt8Array) -> FloatArray:
+        """Return the pull field: `target(p) = source(p + flow(p))`.
+
+        Parameters
+        ----------
+        target, source : ndarray, shape (h, w), uint8
+            Luma.
+
+        Returns
+        -------
+        ndarray, shape (h, w, 2), float32
+            (dx, dy) in pixels, on the target's grid.
+        """
+
+
+class KeyframePolicy(Protocol):
+    """When the segmenter runs: a pure function of the evidence."""
+
+    def decide(self, evidence: Evidence) -> KeyframeReason | None:
+        """Return why this frame should be a keyframe, or none."""
+
+    @property
+    def every_frame(self) -> bool:
+        """Whether every frame becomes a keyframe, whatever the evidence."""
+
+
+class ResultSink(Protocol):
+    """Takes results in presentation order."""
+
+    def write(self, result: FrameResult) -> None:
+        """Take the next result."""
+
+    def finish(self) -> None:
+        """Complete the output; nothing is written after it."""
+
+    def abandon(self) -> None:
+        """After a failure, close what was written as well as can be; raises no error."""
+
+
+class RunObserver(Protocol):
+    """Follows a run: for progress bars."""
+
+    def begin(self, video: VideoInfo) -> None:
+        """Learn what is about to be run."""
+
+    def advance(self, result: FrameResult) -> None:
+        """Learn that a frame is written."""
+
+
+class StageTimer(Protocol):
+    """Where stages say how long they took on which frame."""
+
+    def measure(self, stage: str, frame_index: int) -> AbstractContextManager[None]:
+        """Return a context that adds its duration to the frame's figure for this stage."""

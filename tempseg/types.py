@@ -1,0 +1,435 @@
+"""The values that cross module borders: frames, answers, motion, evidence, results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempseg.class_sets import ClassSet
+
+__all__ = [
+    "VOID_8",
+    "VOID_16",
+    "ColourTags",
+    "Evidence",
+    "FloatArray",
+    "Frame",
+    "FrameResult",
+    "KeyframeReason",
+    "LabelArray",
+    "MotionField",
+    "Origin",
+    "Picture",
+    "Placement",
+    "Planes",
+    "Prediction",
+    "RgbPicture",
+    "Segment",
+    "Segmentation",
+    "SegmenterInfo",
+    "UInt8Array",
+    "VideoInfo",
+]
+
+UInt8Array = NDArray[np.uint8]
+FloatArray = NDArray[np.float32]
+LabelArray = NDArray[np.uint8] | NDArray[np.uint16]
+
+VOID_8 = 255
+VOID_16 = 65535
+
+
+class Origin(StrEnum):
+    """Where a frame's labels come from."""
+
+    SEGMENTED = "segmented"
+    """The segmenter ran on this frame."""
+    PROPAGATED = "propagated"
+    """Carried from keyframes before it only."""
+    INTERPOLATED = "interpolated"
+    """Carried from keyframes on both sides and blended."""
+
+
+class KeyframeReason(StrEnum):
+    """Why the segmenter ran on a frame."""
+
+    FIRST = "first"
+    SCENE_CUT = "scene_cut"
+    INTERVAL = "interval"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True, slots=True)
+class ColourTags:
+    """How a picture's YUV samples are to be read; numbers as in ITU-T H.273."""
+
+    matrix: int = 2
+    full_range: bool = False
+    primaries: int = 2
+    transfer: int = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planes:
+    """A picture as 4:2:0 planes: `y` (H, W), `u` and `v` ((H+1)//2, (W+1)//2), all uint8."""
+
+    y: UInt8Array
+    u: UInt8Array
+    v: UInt8Array
+    colour: ColourTags
+
+    def __post_init__(self) -> None:
+        height, width = self.y.shape
+        expected = ((height + 1) // 2, (width + 1) // 2)
+        if self.u.shape != expected or self.v.shape != expected:
+            raise ValueError(
+                f"chroma planes are {self.u.shape} and {self.v.shape}, expected {expected}"
+            )
+
+
+class Picture(Protocol):
+    """The pixels of one upright frame, converted only when somebody asks."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+
+    def rgb(self) -> UInt8Array:
+        """Return RGB, shape (H, W, 3)."""
+
+    def luma(self) -> UInt8Array:
+        """Return the luma, shape (H, W); the decoder's own plane where it can be had."""
+
+    def yuv420(self) -> Planes:
+        """Return 4:2:0 planes with their colour tags."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RgbPicture:
+    """A picture that is an RGB array already.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3), uint8
+    """
+
+    image: UInt8Array
+
+    def __post_init__(self) -> None:
+        if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
+            raise ValueError(
+                f"image is {self.image.dtype} {self.image.shape}, expected uint8 (H, W, 3)"
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+    def rgb(self) -> UInt8Array:
+        """Return the array itself."""
+        return self.image
+
+    def luma(self) -> UInt8Array:
+        """Return BT.601 full-range luma."""
+        red, green, blue = (self.image[..., c].astype(np.uint32) for c in range(3))
+        weighted = red * 19595 + green * 38470 + blue * 7471 + 32768
+        return (weighted >> 16).astype(np.uint8)
+
+    def yuv420(self) -> Planes:
+        """Return BT.601 full-range planes, chroma averaged over 2×2 pixels."""
+        y = self.luma().astype(np.float32)
+        blue = (self.image[..., 2] - y) * np.float32(0.5 / (1 - 0.114))
+        red = (self.image[..., 0] - y) * np.float32(0.5 / (1 - 0.299))
+        u, v = (_halve(chroma) for chroma in (blue, red))
+        return Planes(self.luma(), u, v, ColourTags(matrix=6, full_range=True))
+
+
+def _halve(chroma: FloatArray) -> UInt8Array:
+    height, width = chroma.shape
+    even = np.pad(chroma, ((0, height % 2), (0, width % 2)), mode="edge")
+    mean = (even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]) / 4
+    return np.clip(np.rint(mean + 128), 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One upright frame with its exact presentation time.
+
+    Parameters
+    ----------
+    index : int
+        Place in the run, from 0.
+    pts : int
+        Presentation time in units of `time_base`.
+    time_base : Fraction
+        Seconds a unit of `pts`.
+    picture : Picture
+        The pixels.
+    """
+
+    index: int
+    pts: int
+    time_base: Fraction
+    picture: Picture
+
+    @classmethod
+    def from_image(
+        cls, image: UInt8Array, *, index: int = 0, pts: int = 0, time_base: Fraction = Fraction(1)
+    ) -> Frame:
+        """Return a frame of an RGB array, shape (H, W, 3), uint8."""
+        return cls(index, pts, time_base, RgbPicture(image))
+
+    @property
+    def time_s(self) -> float:
+        """Presentation time in seconds."""
+        return float(self.pts * self.time_base)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.picture.size
+
+    @property
+    def image(self) -> UInt8Array:
+        """RGB, shape (H, W, 3), uint8, rotation applied."""
+        return self.picture.rgb()
+
+    @property
+    def luma(self) -> UInt8Array:
+        """Luma, shape (H, W), uint8."""
+        return self.picture.luma()
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a source before its first frame.
+
+    Parameters
+    ----------
+    name : str
+        Path or pattern, as the user gave it.
+    width, height : int
+        Size of the upright frames in pixels.
+    time_base : Fraction
+        Seconds a unit of every frame's `pts`.
+    frame_rate : Fraction
+        Average frames a second; a hint for encoders, never used for times.
+    frame_count : int or None
+        Expected number of frames, where the container tells or the files can be counted.
+    media_path : str or None
+        The file whose audio belongs to the frames, where there is one.
+    start_s, end_s : float or None
+        The part asked for, in seconds of presentation time.
+    """
+
+    name: str
+    width: int
+    height: int
+    time_base: Fraction
+    frame_rate: Fraction
+    frame_count: int | None = None
+    media_path: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a model's output grid lies on the frame.
+
+    A frame pixel (x, y), integer at pixel centres, falls on the grid at
+    `(scale_x * x + offset_x, scale_y * y + offset_y)`, integer at cell centres.
+    """
+
+    scale_x: float
+    offset_x: float
+    scale_y: float
+    offset_y: float
+
+    @classmethod
+    def stretch(cls, grid: tuple[int, int], frame: tuple[int, int]) -> Placement:
+        """Return the placement of a grid (h, w) that covers a frame (H, W) edge to edge."""
+        scale_y, scale_x = grid[0] / frame[0], grid[1] / frame[1]
+        return cls(scale_x, 0.5 * scale_x - 0.5, scale_y, 0.5 * scale_y - 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One labelled thing or class: what a segment id in a label map stands for."""
+
+    segment_id: int
+    class_id: int
+    score: float = 1.0
+    is_thing: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a segmenter answers, on its own output grid.
+
+    Exactly one of `labels` and `scores` is given.
+
+    Parameters
+    ----------
+    placement : Placement
+        Where the grid lies on the frame.
+    labels : ndarray, shape (h, w), uint8 or uint16, optional
+        Segment ids; 255 (65535 in 16 bits) is void.
+    scores : ndarray, shape (h, w, C), float32, C-contiguous, optional
+        Class probabilities in [0, 1].
+    segments : mapping of int to Segment
+        What the ids stand for; empty where an id is its class.
+    """
+
+    placement: Placement
+    labels: LabelArray | None = None
+    scores: FloatArray | None = None
+    segments: Mapping[int, Segment] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.labels is None) == (self.scores is None):
+            raise ValueError("a prediction takes either labels or scores")
+        if self.labels is not None and (
+            self.labels.ndim != 2 or self.labels.dtype not in (np.uint8, np.uint16)
+        ):
+            raise ValueError(
+                f"labels are {self.labels.dtype} {self.labels.shape}, "
+                "expected uint8 or uint16 (h, w)"
+            )
+        if self.scores is not None and (
+            self.scores.ndim != 3
+            or self.scores.dtype != np.float32
+            or not self.scores.flags.c_contiguous
+        ):
+            raise ValueError(
+                f"scores are {self.scores.dtype} {self.scores.shape}, "
+                "expected C-contiguous float32 (h, w, C)"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterInfo:
+    """What a segmenter is: for palettes, storage and the record of the run.
+
+    Parameters
+    ----------
+    name : str
+        The model as the user named it.
+    runtime : str
+        The adapter's name: `litert`, `saved_model`, `masks`, …
+    class_set : ClassSet
+        Names and colours of the classes.
+    sha256 : str
+        Hash of the model's bytes, in hex; empty for callables.
+    label_bits : int
+        8, or 16 where ids can pass 254.
+    assumptions : tuple of str
+        What was assumed because neither config nor model said it.
+    """
+
+    name: str
+    runtime: str
+    class_set: ClassSet
+    sha256: str = ""
+    label_bits: int = 8
+    assumptions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.label_bits not in (8, 16):
+            raise ValueError(f"label_bits is {self.label_bits}, expected 8 or 16")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MotionField:
+    """A pull field on the target's working grid: `target(p) = source(p + flow(p))`.
+
+    Parameters
+    ----------
+    source_index, target_index : int
+        Frame indices the values come from and land on.
+    flow : ndarray, shape (h, w, 2), float32
+        (dx, dy) in pixels of the working grid.
+    """
+
+    source_index: int
+    target_index: int
+    flow: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.flow.dtype != np.float32 or self.flow.ndim != 3 or self.flow.shape[2] != 2:
+            raise ValueError(
+                f"flow is {self.flow.dtype} {self.flow.shape}, expected float32 (h, w, 2)"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Numbers about a frame that a keyframe policy may look at.
+
+    Parameters
+    ----------
+    age : int
+        Frames since the last keyframe; 0 on the first frame of a source.
+    scene_change : float
+        1 - structural agreement with the frame before, after motion; in [0, 1].
+    residual : float
+        Mean absolute luma error of the frame against the last keyframe carried to it, in
+        gray levels.
+    outside : float
+        Share of the frame that the motion pulls from outside the last keyframe's picture; in
+        [0, 1].
+    drift : float
+        Share of the frame that the last keyframe, carried along, does not explain: what comes
+        from outside, and what differs plainly; in [0, 1].
+    """
+
+    age: int
+    scene_change: float
+    residual: float
+    outside: float
+    drift: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """The answer for one frame.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (H, W), uint8 or uint16
+        One segment id a pixel; 255 (65535 in 16 bits) is void.
+    segments : mapping of int to Segment
+        What the ids stand for; empty where an id is its class.
+    """
+
+    labels: LabelArray
+    segments: Mapping[int, Segment] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """A frame with its answer, where that came from, and why.
+
+    Parameters
+    ----------
+    frame : Frame
+    segmentation : Segmentation
+    origin : Origin
+    reason : KeyframeReason or None
+        Why the segmenter ran; none on frames between keyframes.
+    evidence : Evidence or None
+        What the policy saw; none where it did not need to look.
+    """
+
+    frame: Frame
+    segmentation: Segmentation
+    origin: Origin
+    reason: KeyframeReason | None = None
+    evidence: Evidence | None = None
