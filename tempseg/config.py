@@ -1,0 +1,249 @@
+"""The config: one typed tree, read from TOML, overridden key by key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tempseg.errors import ConfigError
+
+__all__ = [
+    "Config",
+    "FlowConfig",
+    "KeyframeConfig",
+    "OutputConfig",
+    "PropagateConfig",
+    "SegmenterConfig",
+    "SourceConfig",
+    "load_config",
+]
+
+SidePx = Annotated[int, Field(ge=1, le=16384)]
+PerChannel = float | Annotated[list[float], Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class SourceConfig(_Section):
+    """What part of the source is read, and how fast image folders play."""
+
+    start: str | float | None = None
+    end: str | float | None = None
+    frame_rate: Annotated[float, Field(gt=0, le=1000)] = 25.0
+
+
+class SegmenterConfig(_Section):
+    """The model and what it expects."""
+
+    model: str | None = None
+    classes: str | list[str] = "auto"
+    input_size: Annotated[list[SidePx], Field(min_length=2, max_length=2)] | None = None
+    colour_order: Literal["rgb", "bgr"] = "rgb"
+    mean: PerChannel | None = None
+    scale: PerChannel | None = None
+    resize: Literal["stretch", "letterbox"] = "stretch"
+    output: Literal["auto", "argmax", "logits", "probabilities", "sigmoid"] = "auto"
+    output_name: str | None = None
+    signature: str = "serving_default"
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    masks: Literal["auto", "binary", "index"] = "auto"
+
+
+class FlowConfig(_Section):
+    """How motion is estimated."""
+
+    preset: Literal["ultrafast", "fast", "medium"] = "medium"
+    resolution_px: Annotated[int, Field(ge=48, le=4096)] = 432
+
+
+class KeyframeConfig(_Section):
+    """When the segmenter runs."""
+
+    policy: Literal["adaptive", "interval"] = "adaptive"
+    interval: Annotated[int, Field(ge=1, le=100_000)] = 10
+    min_interval: Annotated[int, Field(ge=1, le=100_000)] = 3
+    max_interval: Annotated[int, Field(ge=1, le=100_000)] = 15
+    drift_threshold: Annotated[float, Field(ge=0, le=1)] = 0.15
+    scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.6
+
+    @model_validator(mode="after")
+    def _ordered(self) -> KeyframeConfig:
+        if self.min_interval > self.max_interval:
+            raise ValueError(
+                f"min_interval ({self.min_interval}) is above max_interval ({self.max_interval})"
+            )
+        return self
+
+
+class PropagateConfig(_Section):
+    """How answers are carried to the frames between."""
+
+    lookahead: Annotated[int, Field(ge=0, le=1000)] = 20
+    keyframes_per_side: Annotated[int, Field(ge=1, le=8)] = 1
+    residual_scale: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    residual_blur_px: Annotated[float, Field(ge=0, le=50)] = 2.0
+
+
+class OutputConfig(_Section):
+    """What is written, and how the overlay looks."""
+
+    overlay: bool = True
+    opacity: Annotated[float, Field(ge=0, le=1)] = 0.55
+    legend: bool = True
+    crf: Annotated[int, Field(ge=0, le=51)] = 20
+    preset: Literal[
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
+    ] = "veryfast"
+
+
+class Config(_Section):
+    """The whole tree.
+
+    Examples
+    --------
+    >>> Config().keyframe.policy
+    'adaptive'
+    """
+
+    source: SourceConfig = SourceConfig()
+    segmenter: SegmenterConfig = SegmenterConfig()
+    flow: FlowConfig = FlowConfig()
+    keyframe: KeyframeConfig = KeyframeConfig()
+    propagate: PropagateConfig = PropagateConfig()
+    output: OutputConfig = OutputConfig()
+
+
+def load_config(
+    path: str | Path | None = None,
+    *,
+    overrides: Iterable[str | tuple[str, object]] | Mapping[str, object] = (),
+) -> Config:
+    """Return the effective config.
+
+    Defaults, then the model's sidecar file, then the file, then the overrides. The sidecar is
+    `NAME.toml` beside the model, with a `[segmenter]` table: what the model expects.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A TOML file with the sections of the tree.
+    overrides : iterable of 'KEY=VALUE' or (key, value), or mapping of key to value
+        Full keys such as `keyframe.interval`. The value in a 'KEY=VALUE' is read as TOML where
+        it parses as TOML, and as a plain string where not.
+
+    Raises
+    ------
+    ConfigError
+        On an unreadable file, an unknown key, a wrong type or a value out of range; the message
+        names the key by its full path, and the nearest key there is.
+
+    Examples
+    --------
+    >>> load_config(overrides=["keyframe.interval=5"]).keyframe.interval
+    5
+    >>> load_config(overrides={"keyframe.intervall": 5})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    tempseg.errors.ConfigError: config: keyframe.intervall: no such key; did you mean ...?
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        tree = _read_toml(Path(path))
+        # The file alone first, so that an error is blamed on the place that holds it.
+        _validated(tree, str(path))
+    pairs = overrides.items() if isinstance(overrides, Mapping) else overrides
+    for pair in pairs:
+        key, value = _parse_override(pair) if isinstance(pair, str) else pair
+        _assign(tree, key, value)
+    config = _validated(tree, "config")
+    if config.segmenter.model is None:
+        return config
+    sidecar = _sidecar(config.segmenter.model)
+    if sidecar is None:
+        return config
+    expected = _read_toml(sidecar)
+    _validated(expected, str(sidecar))
+    if set(expected) - {"segmenter"}:
+        raise ConfigError(f"{sidecar}: only [segmenter] belongs in a model's own file")
+    tree["segmenter"] = {**expected.get("segmenter", {}), **tree["segmenter"]}
+    return _validated(tree, "config")
+
+
+def _sidecar(model: str) -> Path | None:
+    """Return the file beside a model that says what it expects, where there is one."""
+    path = Path(model)
+    beside = path.with_suffix(".toml") if path.is_file() else path.with_name(path.name + ".toml")
+    return beside if path.exists() and beside.is_file() else None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such config file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def _parse_override(text: str) -> tuple[str, object]:
+    key, equals, raw = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: expected KEY=VALUE, such as keyframe.interval=10")
+    value: object
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw.strip()
+    return key.strip(), value
+
+
+def _assign(tree: dict[str, Any], key: str, value: object) -> None:
+    section, dot, name = key.partition(".")
+    if not dot or section not in Config.model_fields:
+        raise ConfigError(f"config: {key}: no such key{_suggestion(key)}")
+    if not isinstance(tree.setdefault(section, {}), dict):
+        raise ConfigError(f"config: {section}: expected a table")
+    tree[section][name] = value
+
+
+def _keys() -> list[str]:
+    return [
+        f"{section}.{name}"
+        for section, info in Config.model_fields.items()
+        for name in cast(type[BaseModel], info.annotation).model_fields
+    ]
+
+
+def _suggestion(key: str) -> str:
+    keys = _keys()
+    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
+    if not near:
+        last = key.rpartition(".")[2]
+        near = [full for full in keys if full.rpartition(".")[2] == last][:1]
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; sections are {', '.join(Config.model_fields)}"
+
+
+def _validated(tree: dict[str, Any], where: str) -> Config:
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"][:2])
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{where}: {key}: no such key{_suggestion(key)}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        got = first.get("input")
+        shown = "" if isinstance(got, dict) else f", got {got!r}"
+        raise ConfigError(f"{where}: {key}: {message[:1].lower()}{message[1:]}{shown}") from None

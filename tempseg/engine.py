@@ -1,0 +1,258 @@
+"""The whole per-frame decision: propose, judge, re-anchor, emit."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+from tempseg import evidence as observing
+from tempseg.errors import ModelError
+from tempseg.motion import compose, no_motion, working_luma, working_size
+from tempseg.propagate import Anchor, BlendSettings, Proposal, blend, place, propose
+from tempseg.protocols import FlowEstimator, KeyframePolicy, Segmenter, StageTimer
+from tempseg.types import (
+    Evidence,
+    Frame,
+    FrameResult,
+    KeyframeReason,
+    LabelArray,
+    MotionField,
+    Origin,
+    Segmentation,
+    UInt8Array,
+)
+
+__all__ = ["Engine", "EngineSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engine does around its policy.
+
+    Parameters
+    ----------
+    lookahead : int
+        Frames held back at most; 0 is the causal engine.
+    keyframes_per_side : int
+        Keyframes before and after a frame that its labels are blended from.
+    scene_threshold : float
+        Scene change, in [0, 1], from which a frame begins a new shot.
+    resolution_px : int
+        Longer side of the grid that motion is estimated on.
+    blend : BlendSettings
+    """
+
+    lookahead: int = 20
+    keyframes_per_side: int = 1
+    scene_threshold: float = 0.6
+    resolution_px: int = 432
+    blend: BlendSettings = field(default_factory=BlendSettings)
+
+    def __post_init__(self) -> None:
+        if self.lookahead < 0 or self.keyframes_per_side < 1 or self.resolution_px < 1:
+            raise ValueError(
+                f"lookahead is {self.lookahead}, keyframes_per_side {self.keyframes_per_side}, "
+                f"resolution_px {self.resolution_px}, expected >= 0, >= 1, >= 1"
+            )
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A frame that has been seen and not yet emitted."""
+
+    frame: Frame
+    luma: UInt8Array
+    reason: KeyframeReason | None = None
+    evidence: Evidence | None = None
+    anchor: Anchor | None = None
+    proposals: list[Proposal] = field(default_factory=list)
+    keyframes_after: int = 0
+
+
+class Engine:
+    """Turns frames into results: few segmenter calls, the rest carried.
+
+    Does no I/O, reads no clock, starts no thread: the same frames and settings give the same
+    labels whoever drives it. Results come in the order of the frames, at most
+    `settings.lookahead` frames late.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Runs on keyframes.
+    flow : FlowEstimator
+        Motion between neighbouring frames.
+    policy : KeyframePolicy
+        Decides on keyframes; first frames and scene cuts are keyframes without it.
+    settings : EngineSettings
+    timer : StageTimer, optional
+        Told how long the stages `motion`, `segment` and `carry` take.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        flow: FlowEstimator,
+        *,
+        policy: KeyframePolicy,
+        settings: EngineSettings | None = None,
+        timer: StageTimer | None = None,
+    ) -> None:
+        self._segmenter = segmenter
+        self._flow = flow
+        self._policy = policy
+        self._settings = settings or EngineSettings()
+        self._timer = timer
+        self._held: deque[_Held] = deque()
+        self._last: _Held | None = None
+        self._age = 0
+        self._carried: list[tuple[Anchor, MotionField]] = []
+
+    def push(self, frame: Frame) -> list[FrameResult]:
+        """Take the next frame; return the results that are final now, in order.
+
+        Raises
+        ------
+        ValueError
+            When the frame's size differs from the one before.
+        ModelError
+            When the segmenter's answer cannot be used.
+        """
+        last = self._last
+        if last is not None and frame.size != last.frame.size:
+            raise ValueError(
+                f"frame {frame.index} is {frame.size}, the frames before are {last.frame.size}"
+            )
+        with self._measure("motion", frame):
+            size = working_size(frame.size, self._settings.resolution_px)
+            new = _Held(frame, working_luma(frame.luma, size))
+            if last is None:
+                new.reason = KeyframeReason.FIRST
+            else:
+                self._age += 1
+                self._judge(new, last)
+        results: list[FrameResult] = []
+        if new.reason in (KeyframeReason.FIRST, KeyframeReason.SCENE_CUT):
+            results += self.flush()
+        if new.reason is not None:
+            self._anchor(new)
+        self._held.append(new)
+        self._last = new
+        return results + self._release(self._settings.lookahead)
+
+    def flush(self) -> list[FrameResult]:
+        """End the shot; return what was held back, in order.
+
+        The next frame pushed, if any, starts afresh.
+        """
+        results = self._release(0)
+        self._last = None
+        self._age = 0
+        self._carried = []
+        return results
+
+    def _judge(self, new: _Held, last: _Held) -> None:
+        """Carry the anchors on to a new frame and decide whether it becomes a keyframe."""
+        if self._policy.every_frame:
+            # Nothing is ever carried, so no motion is needed.
+            self._carried = []
+            new.reason = self._policy.decide(Evidence(self._age, 0.0, 0.0, 0.0, 0.0))
+            return
+        step = MotionField(
+            last.frame.index, new.frame.index, self._flow.estimate(new.luma, last.luma)
+        )
+        self._carried = [(anchor, compose(step, motion)) for anchor, motion in self._carried]
+        new.proposals = [
+            propose(anchor, motion, new.luma, self._settings.blend)
+            for anchor, motion in self._carried
+        ]
+        nearest = new.proposals[0]
+        new.evidence = observing.observe(
+            age=self._age,
+            change=observing.scene_change(new.luma, last.luma, step),
+            residual=nearest.residual,
+            blurred=nearest.blurred,
+        )
+        if new.evidence.scene_change > self._settings.scene_threshold:
+            new.reason = KeyframeReason.SCENE_CUT
+        else:
+            new.reason = self._policy.decide(new.evidence)
+
+    def _anchor(self, new: _Held) -> None:
+        """Run the segmenter on a keyframe and carry its answer back over the open spans."""
+        with self._measure("segment", new.frame):
+            prediction = self._segmenter.segment(new.frame)
+            anchor = Anchor.of(
+                prediction,
+                index=new.frame.index,
+                luma=new.luma,
+                label_bits=self._segmenter.info.label_bits,
+            )
+        if self._carried:
+            before = self._carried[0][0]
+            if (
+                anchor.winners.shape != before.winners.shape
+                or anchor.prediction.placement != before.prediction.placement
+            ):
+                raise ModelError(
+                    f"{self._segmenter.info.name}: frame {anchor.index} was answered on a grid of "
+                    f"{anchor.winners.shape}, frame {before.index} on {before.winners.shape}; "
+                    "expected one grid for the whole video (set segmenter.input_size)"
+                )
+        new.anchor = anchor
+        new.proposals = []
+        with self._measure("motion", new.frame):
+            self._walk_back(anchor)
+        own = (anchor, no_motion(anchor.index, (anchor.luma.shape[0], anchor.luma.shape[1])))
+        self._carried = [own, *self._carried[: self._settings.keyframes_per_side - 1]]
+        self._age = 0
+
+    def _walk_back(self, anchor: Anchor) -> None:
+        """Add a new keyframe's proposals to the frames before it that still wait for one."""
+        motion = no_motion(anchor.index, (anchor.luma.shape[0], anchor.luma.shape[1]))
+        following, luma = anchor.index, anchor.luma
+        for held in reversed(self._held):
+            if held.keyframes_after >= self._settings.keyframes_per_side:
+                break
+            flow = self._flow.estimate(held.luma, luma)
+            motion = compose(MotionField(following, held.frame.index, flow), motion)
+            following, luma = held.frame.index, held.luma
+            held.keyframes_after += 1
+            if held.anchor is None:
+                held.proposals.append(propose(anchor, motion, held.luma, self._settings.blend))
+
+    def _release(self, held_back: int) -> list[FrameResult]:
+        """Return results from the head of the line that are final or may wait no longer."""
+        results = []
+        while self._held:
+            head = self._held[0]
+            final = (
+                head.anchor is not None or head.keyframes_after >= self._settings.keyframes_per_side
+            )
+            if not final and len(self._held) <= held_back:
+                break
+            results.append(self._result(self._held.popleft()))
+        return results
+
+    def _result(self, held: _Held) -> FrameResult:
+        frame = held.frame
+        with self._measure("carry", frame):
+            labels: LabelArray
+            if held.anchor is not None:
+                origin = Origin.SEGMENTED
+                labels = place(held.anchor, frame.size)
+            else:
+                origin = Origin.INTERPOLATED if held.keyframes_after else Origin.PROPAGATED
+                labels = blend(held.proposals, frame.index, frame.size, self._settings.blend)
+        nearest = held.anchor or held.proposals[0].anchor
+        return FrameResult(
+            frame,
+            Segmentation(labels, nearest.prediction.segments),
+            origin,
+            held.reason,
+            held.evidence,
+        )
+
+    def _measure(self, stage: str, frame: Frame) -> AbstractContextManager[None]:
+        return self._timer.measure(stage, frame.index) if self._timer else nullcontext()

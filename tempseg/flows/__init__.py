@@ -1,0 +1,5 @@
+"""Optical flow estimators."""
+
+from tempseg.flows.inverse_search import DisFlow
+
+__all__ = ["DisFlow"]

@@ -1,0 +1,162 @@
+"""Carry keyframe answers along the motion and blend them into a frame's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+
+from tempseg.kernels import carry, fields
+from tempseg.motion import no_motion, residual
+from tempseg.types import FloatArray, LabelArray, MotionField, Prediction, UInt8Array
+
+__all__ = ["Anchor", "BlendSettings", "Proposal", "blend", "place", "propose"]
+
+WEIGHT_FLOOR = 1e-6
+"""Keeps a blend defined where no keyframe explains a pixel: the nearest in time then wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlendSettings:
+    """How keyframes share a frame between them.
+
+    Parameters
+    ----------
+    residual_scale : float
+        Gray levels of luma error that lower a keyframe's weight by a factor e.
+    residual_blur_px : float
+        Gaussian sigma, on the working grid, that the error is blurred by first.
+    """
+
+    residual_scale: float = 10.0
+    residual_blur_px: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.residual_scale <= 0 or self.residual_blur_px < 0:
+            raise ValueError(
+                f"residual_scale is {self.residual_scale}, residual_blur_px "
+                f"{self.residual_blur_px}, expected > 0 and >= 0"
+            )
+
+    def weight_by_residual(self) -> FloatArray:
+        """Return the weight of each of the 256 residuals."""
+        return np.maximum(np.exp(-np.arange(256) / self.residual_scale), WEIGHT_FLOOR).astype(
+            np.float32
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchor:
+    """A keyframe's answer, ready to be carried.
+
+    Parameters
+    ----------
+    index : int
+        The keyframe's frame index.
+    luma : ndarray, shape (h, w), uint8
+        Its working luma.
+    prediction : Prediction
+        The segmenter's answer on the model's grid.
+    winners : ndarray
+        Labels on the model's grid: the answer's own, or the argmax of its scores.
+    """
+
+    index: int
+    luma: UInt8Array
+    prediction: Prediction
+    winners: LabelArray
+
+    @classmethod
+    def of(
+        cls, prediction: Prediction, *, index: int, luma: UInt8Array, label_bits: int = 8
+    ) -> Anchor:
+        """Return the anchor that a fresh answer makes."""
+        dtype = np.uint16 if label_bits == 16 else np.uint8
+        if prediction.scores is not None:
+            winners = np.empty(prediction.scores.shape[:2], dtype)
+            carry.argmax(prediction.scores, winners)
+        else:
+            winners = np.ascontiguousarray(prediction.labels, dtype)
+        return cls(index, luma, prediction, cast(LabelArray, winners))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """What one keyframe says about one frame.
+
+    Parameters
+    ----------
+    anchor : Anchor
+    motion : MotionField
+        From the anchor's frame to this one.
+    residual, blurred : ndarray, shape (h, w), uint8
+        Luma error of the carried anchor; the same, blurred.
+    """
+
+    anchor: Anchor
+    motion: MotionField
+    residual: UInt8Array
+    blurred: UInt8Array
+
+
+def propose(
+    anchor: Anchor, motion: MotionField, luma: UInt8Array, settings: BlendSettings
+) -> Proposal:
+    """Return what an anchor says about the frame with this working luma."""
+    error = residual(luma, anchor.luma, motion)
+    sigma = settings.residual_blur_px
+    blurred = cv2.GaussianBlur(error, (0, 0), sigma) if sigma > 0 else error
+    return Proposal(anchor, motion, error, np.asarray(blurred, np.uint8))
+
+
+def place(anchor: Anchor, size: tuple[int, int]) -> LabelArray:
+    """Return an anchor's own answer at the frame's size (H, W)."""
+    motion = no_motion(anchor.index, anchor.luma.shape)
+    still = np.zeros_like(anchor.luma)
+    return blend([Proposal(anchor, motion, still, still)], anchor.index, size, BlendSettings())
+
+
+def blend(
+    proposals: Sequence[Proposal], index: int, size: tuple[int, int], settings: BlendSettings
+) -> LabelArray:
+    """Return the labels (H, W) that the proposals agree on for frame `index`.
+
+    Each proposal weighs `exp(-residual / residual_scale) / distance in frames`. Class scores are
+    averaged where the answers have them; labels vote, shared out sub-pixel, where not.
+
+    Raises
+    ------
+    ValueError
+        Without a proposal, or when answers lie on different grids.
+    """
+    if not proposals:
+        raise ValueError(f"no proposal for frame {index}")
+    anchors = [proposal.anchor for proposal in proposals]
+    first = anchors[0]
+    for anchor in anchors[1:]:
+        if (
+            anchor.winners.shape != first.winners.shape
+            or anchor.prediction.placement != first.prediction.placement
+        ):
+            raise ValueError(
+                f"frame {anchor.index} was answered on a grid {anchor.winners.shape}, "
+                f"frame {first.index} on {first.winners.shape}"
+            )
+    by_residual = settings.weight_by_residual()
+    pulls = np.empty((len(proposals), *first.luma.shape, 3), np.float32)
+    for pull, proposal in zip(pulls, proposals, strict=True):
+        factor = 1.0 / max(abs(index - proposal.anchor.index), 1)
+        fields.pull_weights(proposal.motion.flow, proposal.blurred, by_residual, factor, pull)
+    labels = np.empty(size, first.winners.dtype)
+    where = first.prediction.placement
+    placement = (where.scale_x, where.offset_x, where.scale_y, where.offset_y)
+    winners = tuple(anchor.winners for anchor in anchors)
+    scores = tuple(a.prediction.scores for a in anchors if a.prediction.scores is not None)
+    if len(scores) == len(anchors):
+        carry.carry_scores(scores, winners, pulls, placement, labels)
+    else:
+        carry.carry_labels(winners, pulls, placement, labels)
+    return labels
