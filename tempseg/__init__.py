@@ -1,0 +1,88 @@
+"""Temporally consistent video segmentation.
+
+Run a segmentation network on few frames of a video and carry its answer to the others.
+
+Names are loaded when first used, so that importing the package costs nothing.
+
+Examples
+--------
+>>> import tempseg
+>>> tempseg.load_config(overrides=["keyframe.interval=5"]).keyframe.interval
+5
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tempseg.api import RunSummary, export, run, segment, synthesise
+    from tempseg.config import Config, load_config
+    from tempseg.engine import Engine, EngineSettings
+    from tempseg.errors import (
+        ConfigError,
+        ModelError,
+        OutputError,
+        RunError,
+        SourceError,
+        TempsegError,
+    )
+    from tempseg.types import Frame, FrameResult, KeyframeReason, Origin, Prediction, Segmentation
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Engine",
+    "EngineSettings",
+    "Frame",
+    "FrameResult",
+    "KeyframeReason",
+    "ModelError",
+    "Origin",
+    "OutputError",
+    "Prediction",
+    "RunError",
+    "RunSummary",
+    "Segmentation",
+    "SourceError",
+    "TempsegError",
+    "export",
+    "load_config",
+    "run",
+    "segment",
+    "synthesise",
+]
+
+_HOMES = {
+    "tempseg.api": ("RunSummary", "export", "run", "segment", "synthesise"),
+    "tempseg.config": ("Config", "load_config"),
+    "tempseg.engine": ("Engine", "EngineSettings"),
+    "tempseg.errors": (
+        "ConfigError",
+        "ModelError",
+        "OutputError",
+        "RunError",
+        "SourceError",
+        "TempsegError",
+    ),
+    "tempseg.types": (
+        "Frame",
+        "FrameResult",
+        "KeyframeReason",
+        "Origin",
+        "Prediction",
+        "Segmentation",
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,5 @@
+"""`python -m tempseg`."""
+
+from tempseg.cli.app import main
+
+main()

@@ -1,0 +1,321 @@
+"""What the command line calls, and what three lines of Python do."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tempseg.build import build_engine, build_segmenter, build_sinks, build_source
+from tempseg.config import Config, load_config
+from tempseg.errors import ConfigError, RunError, TempsegError
+from tempseg.label_images import write_label_image
+from tempseg.outputs import RunFolder, Totals, new_folder, read_class_set, write_record
+from tempseg.protocols import FrameSource, RunObserver, Segmenter
+from tempseg.runners.local import stream, write_all
+from tempseg.runners.timing import STAGES, StageTimes
+from tempseg.synthetic import street_scene
+from tempseg.types import FrameResult, RgbPicture, VideoInfo
+from tempseg.video import OverlayEncoder, read_label_video
+
+__all__ = ["ConfigLike", "RunSummary", "export", "run", "segment", "synthesise"]
+
+SYNTHETIC_CRF = 18
+"""Rendered clips are kept cleaner than overlays: they are measured on."""
+
+ConfigLike = Config | str | Path | Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run left behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `masks.mkv`, `overlay.mp4`, `frames.csv` and `run.json`.
+    video : VideoInfo
+    totals : Totals
+    assumptions : tuple of str
+        What was assumed about the model because nothing said it.
+    """
+
+    folder: Path
+    video: VideoInfo
+    totals: Totals
+    assumptions: tuple[str, ...] = ()
+
+
+def segment(
+    source: str | Path, *, model: str | Path | None = None, config: ConfigLike = None
+) -> Iterator[FrameResult]:
+    """Yield every frame of a video with its labels, in order, with bounded memory.
+
+    Parameters
+    ----------
+    source : str or Path
+        A video file, a folder of images, or a glob of images.
+    model : str or Path, optional
+        A `.tflite` file, a SavedModel folder or `masks:FOLDER`; goes before `segmenter.model`.
+    config : Config, path or mapping, optional
+        A loaded config, a TOML file, or keys such as `{"keyframe.interval": 5}`.
+
+    Yields
+    ------
+    FrameResult
+
+    Raises
+    ------
+    TempsegError
+        When source, model or config are wrong, or the model fails on a frame.
+    """
+    effective = _effective(config, model)
+    frames = build_source(str(source), effective)
+    times = StageTimes()
+    engine = build_engine(effective, _segmenter_for(frames, effective), timer=times)
+    with stream(frames, engine, times=times) as results:
+        for result in results:
+            times.take(result.frame.index)
+            yield result
+
+
+def run(
+    source: str | Path,
+    out: str | Path,
+    *,
+    model: str | Path | None = None,
+    config: ConfigLike = None,
+    overwrite: bool = False,
+    observer: RunObserver | None = None,
+    command: Sequence[str] = (),
+) -> RunSummary:
+    """Segment a video into a folder: masks, overlay, table and record.
+
+    Parameters
+    ----------
+    source : str or Path
+        A video file, a folder of images, or a glob of images.
+    out : str or Path
+        The folder, made by the run.
+    model, config
+        As for `segment`.
+    overwrite : bool
+        Whether to replace what an earlier run left in `out`.
+    observer : RunObserver, optional
+        Follows the progress.
+    command : sequence of str
+        The command line, for the record.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    ConfigError, SourceError, ModelError, OutputError
+        When something is wrong before the first frame is done; nothing is left behind.
+    RunError
+        When the run fails on the way; what was done is in `out/partial`.
+    """
+    effective = _effective(config, model)
+    folder = RunFolder(out, overwrite=overwrite)
+    frames = build_source(str(source), effective)
+    segmenter = _segmenter_for(frames, effective)
+    times, tally = StageTimes(), _Tally()
+    start = time.perf_counter()
+    try:
+        partial = folder.open()
+        sinks = build_sinks(
+            effective,
+            partial,
+            video=frames.info,
+            segmenter=segmenter.info,
+            stages=STAGES if effective.output.overlay else STAGES[:-1],
+            take_timings=times.take,
+        )
+        if observer is not None:
+            observer.begin(frames.info)
+        engine = build_engine(effective, segmenter, timer=times)
+        watching = [tally.advance] if observer is None else [tally.advance, observer.advance]
+        with stream(frames, engine, times=times) as results:
+            write_all(results, sinks, times=times, observers=watching)
+        totals = tally.totals(times, wall_s=time.perf_counter() - start, skipped=frames.skipped)
+        # Assumptions about the answer are known only once there was one.
+        assumptions = segmenter.info.assumptions
+        write_record(
+            partial / "run.json",
+            totals,
+            video=frames.info,
+            segmenter=segmenter.info,
+            config=effective.model_dump(mode="json"),
+            command=command,
+        )
+        folder.commit()
+    except BaseException as error:
+        frames.close()
+        if tally.frames == 0:
+            folder.discard()
+        elif isinstance(error, TempsegError):
+            raise RunError(
+                f"{error} (stopped after {tally.frames} frames; they are kept in {folder.partial})"
+            ) from error
+        raise
+    return RunSummary(folder.path, frames.info, totals, assumptions)
+
+
+def export(folder: str | Path, out: str | Path, *, format: str = "png") -> int:  # noqa: A002
+    """Write the label maps of a finished run in another format; return how many.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What `run` made.
+    out : str or Path
+        A folder that does not exist yet; it takes its name when all is written.
+    format : {'png'}
+        `png`: index images with the run's palette, `000000.png` onwards, one a frame; 16-bit
+        gray where the run's ids are.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such format.
+    SourceError
+        When `folder` holds no finished run.
+    OutputError
+        When `out` exists or cannot be written.
+    """
+    if format != "png":
+        raise ConfigError(f"--format {format}: no such format; there is png")
+    classes = read_class_set(Path(folder))
+    count = 0
+    with new_folder(out) as unfinished:
+        for _, labels in read_label_video(str(Path(folder) / "masks.mkv")):
+            write_label_image(unfinished / f"{count:06d}.png", labels, colours=classes)
+            count += 1
+    return count
+
+
+def synthesise(
+    out: str | Path,
+    *,
+    seed: int = 0,
+    duration_s: float = 8.0,
+    width: int = 640,
+    height: int = 360,
+) -> int:
+    """Render a street scene with exact truth into a folder; return the number of frames.
+
+    The folder holds `video.mp4`, `labels/` (class ids as index images), `ids/` (what thing a
+    pixel shows, 16 bits, 0 for none) and `scene.json` (classes, frame rate, cuts).
+
+    Raises
+    ------
+    OutputError
+        When `out` exists or cannot be written.
+    """
+    scene = street_scene(seed=seed, width=width, height=height, duration_s=duration_s)
+    rate = scene.frame_rate
+    with new_folder(out) as unfinished:
+        (unfinished / "labels").mkdir()
+        (unfinished / "ids").mkdir()
+        encoder: OverlayEncoder | None = None
+        for index in range(len(scene)):
+            frame = scene.render(index)
+            planes = RgbPicture(frame.image).yuv420()
+            if encoder is None:
+                encoder = OverlayEncoder(
+                    str(unfinished / "video.mp4"),
+                    width=width,
+                    height=height,
+                    time_base=1 / rate,
+                    frame_rate=rate,
+                    colour=planes.colour,
+                    crf=SYNTHETIC_CRF,
+                    preset="medium",
+                )
+            encoder.write(planes, index)
+            name = f"{index:06d}.png"
+            write_label_image(unfinished / "labels" / name, frame.labels, colours=scene.class_set)
+            write_label_image(unfinished / "ids" / name, frame.ids)
+        if encoder is not None:
+            encoder.close()
+        truth = {
+            "frames": len(scene),
+            "frame_rate": str(rate),
+            "seed": seed,
+            "classes": list(scene.class_set.names),
+            "void": 255,
+            "cuts": list(scene.cuts),
+        }
+        (unfinished / "scene.json").write_text(json.dumps(truth, indent=2) + "\n")
+    return len(scene)
+
+
+def _effective(config: ConfigLike, model: str | Path | None) -> Config:
+    """Return the config with the model put in, and what the model's own file says."""
+    chosen: dict[str, object] = {} if model is None else {"segmenter.model": str(model)}
+    if isinstance(config, Config):
+        given = {
+            f"{section}.{key}": value
+            for section, keys in config.model_dump(exclude_unset=True).items()
+            for key, value in keys.items()
+        }
+        return load_config(overrides={**given, **chosen})
+    if isinstance(config, Mapping):
+        return load_config(overrides={**config, **chosen})
+    return load_config(config, overrides=chosen)
+
+
+def _segmenter_for(frames: FrameSource, config: Config) -> Segmenter:
+    try:
+        return build_segmenter(config)
+    except BaseException:
+        frames.close()
+        raise
+
+
+class _Tally:
+    """Counts results on their way."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._reasons: Counter[str] = Counter()
+        self._first_s = 0.0
+        self._last_s = 0.0
+
+    def advance(self, result: FrameResult) -> None:
+        if self.frames == 0:
+            self._first_s = result.frame.time_s
+        self._last_s = result.frame.time_s
+        self.frames += 1
+        if result.reason is not None:
+            self._reasons[result.reason.value] += 1
+
+    def totals(self, times: StageTimes, *, wall_s: float, skipped: int) -> Totals:
+        keyframes = sum(self._reasons.values())
+        stage_s = times.totals
+        return Totals(
+            frames=self.frames,
+            keyframes=keyframes,
+            keyframe_share=keyframes / self.frames,
+            reasons=dict(sorted(self._reasons.items())),
+            skipped=skipped,
+            duration_s=self._last_s - self._first_s,
+            wall_s=wall_s,
+            frames_per_s=self.frames / wall_s,
+            segmenter_s=stage_s["segment"],
+            stage_s=stage_s,
+            peak_memory_mb=_peak_memory_mb(),
+        )
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in kilobytes, macOS in bytes.
+    return peak / (1024 * 1024) if sys.platform == "darwin" else peak / 1024

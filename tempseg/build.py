@@ -1,0 +1,173 @@
+"""The only composer: config → source, segmenter, engine, sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tempseg.config import Config, SegmenterConfig
+from tempseg.engine import Engine, EngineSettings
+from tempseg.errors import ConfigError
+from tempseg.flows import DisFlow
+from tempseg.outputs import FrameTableSink, LabelSink, OverlayPainter, OverlaySink
+from tempseg.policies import AdaptivePolicy, IntervalPolicy
+from tempseg.propagate import BlendSettings
+from tempseg.protocols import FrameSource, KeyframePolicy, ResultSink, Segmenter, StageTimer
+from tempseg.segmenters import SegmenterOptions, open_segmenter
+from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
+from tempseg.video import AudioTracks, LabelEncoder, OverlayEncoder, open_source
+
+__all__ = ["build_engine", "build_segmenter", "build_sinks", "build_source"]
+
+
+def build_source(spec: str, config: Config) -> FrameSource:
+    """Return the frames of a video file, an image folder or a glob.
+
+    Raises
+    ------
+    SourceError
+        When there is nothing to read.
+    """
+    wanted = config.source
+    return open_source(spec, start=wanted.start, end=wanted.end, frame_rate=wanted.frame_rate)
+
+
+def build_segmenter(config: Config) -> Segmenter:
+    """Return the segmenter that `segmenter.model` names.
+
+    Raises
+    ------
+    ConfigError
+        Without a model, or with values that no model takes.
+    ModelError
+        When the model cannot be loaded.
+    """
+    wanted = config.segmenter
+    if wanted.model is None:
+        raise ConfigError(
+            "no model: pass --model PATH (a .tflite file, a SavedModel folder, masks:FOLDER) "
+            "or set segmenter.model"
+        )
+    return open_segmenter(wanted.model, _segmenter_options(wanted))
+
+
+def build_engine(
+    config: Config, segmenter: Segmenter, *, timer: StageTimer | None = None
+) -> Engine:
+    """Return the engine around a segmenter."""
+    wanted = config.propagate
+    settings = EngineSettings(
+        lookahead=wanted.lookahead,
+        keyframes_per_side=wanted.keyframes_per_side,
+        scene_threshold=config.keyframe.scene_threshold,
+        resolution_px=config.flow.resolution_px,
+        blend=BlendSettings(
+            residual_scale=wanted.residual_scale, residual_blur_px=wanted.residual_blur_px
+        ),
+    )
+    return Engine(
+        segmenter,
+        DisFlow(config.flow.preset),
+        policy=_policy(config),
+        settings=settings,
+        timer=timer,
+    )
+
+
+def build_sinks(
+    config: Config,
+    folder: Path,
+    *,
+    video: VideoInfo,
+    segmenter: SegmenterInfo,
+    stages: tuple[str, ...],
+    take_timings: Callable[[int], Mapping[str, float]],
+) -> dict[str, ResultSink]:
+    """Return the sinks of a run by stage name, writing into `folder`.
+
+    The table comes last: its row of a frame holds what the sinks before it took.
+    """
+    sinks: dict[str, ResultSink] = {
+        "masks": LabelSink(
+            LabelEncoder(
+                str(folder / "masks.mkv"),
+                width=video.width,
+                height=video.height,
+                time_base=video.time_base,
+                frame_rate=video.frame_rate,
+                bits=segmenter.label_bits,
+            )
+        )
+    }
+    if config.output.overlay:
+        painter = OverlayPainter(
+            segmenter.class_set,
+            label_bits=segmenter.label_bits,
+            opacity=config.output.opacity,
+            legend=config.output.legend,
+        )
+        sinks["overlay"] = OverlaySink(_overlay_encoder(config, folder, video), painter)
+    sinks["table"] = FrameTableSink(folder / "frames.csv", stages=stages, take_timings=take_timings)
+    return sinks
+
+
+def _overlay_encoder(
+    config: Config, folder: Path, video: VideoInfo
+) -> Callable[[ColourTags, int], OverlayEncoder]:
+    def opened(colour: ColourTags, first_pts: int) -> OverlayEncoder:
+        audio = None
+        if video.media_path is not None:
+            audio = AudioTracks(video.media_path, start_s=video.start_s, end_s=video.end_s)
+        return OverlayEncoder(
+            str(folder / "overlay.mp4"),
+            width=video.width,
+            height=video.height,
+            time_base=video.time_base,
+            frame_rate=video.frame_rate,
+            colour=colour,
+            crf=config.output.crf,
+            preset=config.output.preset,
+            audio=audio,
+            # A part begins at zero, as players expect; a whole video keeps its own start.
+            origin_pts=first_pts if video.start_s else 0,
+        )
+
+    return opened
+
+
+def _policy(config: Config) -> KeyframePolicy:
+    wanted = config.keyframe
+    if wanted.policy == "interval":
+        return IntervalPolicy(wanted.interval)
+    return AdaptivePolicy(
+        drift_threshold=wanted.drift_threshold,
+        min_interval=wanted.min_interval,
+        max_interval=wanted.max_interval,
+    )
+
+
+def _segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:
+    return SegmenterOptions(
+        input_size=(wanted.input_size[0], wanted.input_size[1]) if wanted.input_size else None,
+        colour_order=wanted.colour_order,
+        mean=_per_channel("segmenter.mean", wanted.mean),
+        scale=_per_channel("segmenter.scale", wanted.scale),
+        resize=wanted.resize,
+        output=wanted.output,
+        output_name=wanted.output_name,
+        signature=wanted.signature,
+        threshold=wanted.threshold,
+        threads=wanted.threads or None,
+        classes=wanted.classes if isinstance(wanted.classes, str) else tuple(wanted.classes),
+        masks=wanted.masks,
+    )
+
+
+def _per_channel(
+    key: str, value: float | list[float] | None
+) -> float | tuple[float, float, float] | None:
+    if not isinstance(value, list):
+        return value
+    if len(value) != 3:
+        raise ConfigError(f"config: {key}: expected one number or three, got {value}")
+    return value[0], value[1], value[2]

@@ -1,0 +1,155 @@
+"""The commands. Heavy modules are imported inside them, so that help comes in a blink."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from tempseg.errors import RunError, TempsegError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tempseg",
+    help="Temporally consistent video segmentation: run the network on few frames, carry its "
+    "answer to the rest.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no closing table.")]
+
+
+@app.callback()
+def _tempseg(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"tempseg {installed('tempseg')}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    source: Annotated[str, typer.Argument(help="A video file, a folder or a glob of images.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder for the results.")],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="A .tflite file, a SavedModel folder, or masks:FOLDER."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file; see configs/.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One config key; may be repeated."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="T", help="Seconds or timecode.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", metavar="T", help="Seconds or timecode; exclusive.")
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay/--no-overlay", help="Whether to write overlay.mp4.")
+    ] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier run's files in DIR.")
+    ] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
+) -> None:
+    """Segment a video: masks.mkv, overlay.mp4, frames.csv and run.json in DIR."""
+    from rich.console import Console
+
+    from tempseg.api import run as run_video
+    from tempseg.cli.progress import ProgressBar, closing_table
+    from tempseg.config import load_config
+
+    named = {"segmenter.model": model, "source.start": start, "source.end": end}
+    overrides: list[str | tuple[str, object]] = list(settings or [])
+    overrides += [(key, value) for key, value in named.items() if value is not None]
+    overrides += [] if overlay else [("output.overlay", False)]
+    effective = load_config(config, overrides=overrides)
+    try:
+        with ProgressBar(quiet=quiet) as bar:
+            summary = run_video(
+                source,
+                out,
+                config=effective,
+                overwrite=overwrite,
+                observer=bar,
+                command=["tempseg", *sys.argv[1:]],
+            )
+    except KeyboardInterrupt:
+        _fail(f"interrupted; what was done is in {out / 'partial'}", status=1)
+    if not quiet:
+        Console().print(closing_table(summary))
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to write.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="png: one index image with palette a frame.")
+    ] = "png",
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
+) -> None:
+    """Write the label maps of a run in another format."""
+    from tempseg.api import export as export_run
+
+    count = export_run(folder, out, format=format_)
+    typer.echo(f"{count} label images in {out}")
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another scene.")] = 0,
+    duration: Annotated[
+        float, typer.Option("--duration", min=0.04, max=600, help="Seconds.")
+    ] = 8.0,
+    width: Annotated[int, typer.Option("--width", min=64, max=3840, help="Pixels.")] = 640,
+    height: Annotated[int, typer.Option("--height", min=64, max=2160, help="Pixels.")] = 360,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
+) -> None:
+    """Render a street scene with exact truth: video.mp4, labels/, ids/ and scene.json."""
+    from tempseg.api import synthesise
+
+    count = synthesise(out, seed=seed, duration_s=duration, width=width, height=height)
+    if not quiet:
+        typer.echo(f"{count} frames in {out}")
+
+
+def main() -> None:
+    """Run the command line; errors become one line on stderr and an exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except TempsegError as error:
+        if debug:
+            raise
+        _fail(str(error), status=1 if isinstance(error, RunError) else 2)
+    except Exception as error:
+        if debug:
+            raise
+        kind = type(error).__name__
+        _fail(f"unexpected {kind}: {error} (run again with --debug for the details)", status=1)
+
+
+def _fail(message: str, *, status: int) -> NoReturn:
+    line = " ".join(message.split())
+    sys.stderr.write(f"error: {line}\n")
+    raise SystemExit(status)

@@ -1,0 +1,98 @@
+"""Progress bars and closing tables, on a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from tempseg.api import RunSummary
+from tempseg.types import FrameResult, Origin, VideoInfo
+
+__all__ = ["ProgressBar", "closing_table"]
+
+
+class ProgressBar:
+    """Follows a run on stderr: frames, frames a second, keyframe share, time left.
+
+    Shows nothing where stderr is no terminal, or when `quiet`.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+            TextColumn("{task.fields[share]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=None, pace="", share="", visible=False)
+        self._frames = 0
+        self._keyframes = 0
+
+    def __enter__(self) -> ProgressBar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def begin(self, video: VideoInfo) -> None:
+        """Name the video and its expected length."""
+        name = escape(video.name.replace("\\", "/").rpartition("/")[2])
+        self._bar.update(self._task, description=name, total=video.frame_count, visible=True)
+
+    def advance(self, result: FrameResult) -> None:
+        """Count a frame."""
+        self._frames += 1
+        self._keyframes += result.origin is Origin.SEGMENTED
+        speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
+        self._bar.update(
+            self._task,
+            advance=1,
+            pace=f"{speed:.1f} frames/s" if speed else "",
+            share=f"{self._keyframes / self._frames:.1%} keyframes",
+        )
+
+
+def closing_table(summary: RunSummary) -> Table:
+    """Return what a person wants to know after a run."""
+    totals = summary.totals
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    reasons = ", ".join(f"{count} {reason}" for reason, count in totals.reasons.items())
+    table.add_row("frames", f"{totals.frames} in {totals.wall_s:.1f} s")
+    table.add_row("speed", f"{totals.frames_per_s:.1f} frames/s")
+    table.add_row("keyframes", f"{totals.keyframes} ({totals.keyframe_share:.1%}): {reasons}")
+    per_call = totals.segmenter_s / totals.keyframes * 1000
+    table.add_row("segmenter", f"{totals.segmenter_s:.1f} s, {per_call:.0f} ms a keyframe")
+    table.add_row("memory", f"{totals.peak_memory_mb:.0f} MB at the peak")
+    if totals.skipped:
+        table.add_row("skipped", f"{totals.skipped} corrupt packets or frames")
+    for assumption in summary.assumptions:
+        table.add_row("assumed", escape(assumption))
+    table.add_row("results", escape(str(summary.folder)))
+    return table

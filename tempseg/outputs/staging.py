@@ -1,0 +1,105 @@
+"""A run's folder: nothing half-written passes for finished."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tempseg.errors import OutputError
+
+__all__ = ["RunFolder", "new_folder"]
+
+PARTIAL = "partial"
+RECORD = "run.json"
+FILES = ("masks.mkv", "overlay.mp4", "frames.csv", RECORD)
+"""What a run leaves behind; the record comes last, so that its presence means finished."""
+
+
+class RunFolder:
+    """Where a run writes: into `DIR/partial`, moved into `DIR` when all is done.
+
+    Parameters
+    ----------
+    path : str or Path
+        The run's folder; made when the run starts.
+    overwrite : bool
+        Whether an earlier run's files may be replaced; other files are never touched.
+
+    Raises
+    ------
+    OutputError
+        When the folder holds something and `overwrite` is off, or is no folder.
+    """
+
+    def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputError(f"{self.path}: is a file, expected a folder for the results")
+        if self.path.is_dir() and not overwrite:
+            held = [entry.name for entry in self.path.iterdir() if entry.name != PARTIAL]
+            if held:
+                raise OutputError(
+                    f"{self.path}: already holds {sorted(held)[0]}; "
+                    "choose another --out or pass --overwrite"
+                )
+        self._made = not self.path.exists()
+
+    @property
+    def partial(self) -> Path:
+        """Where files live while the run goes on."""
+        return self.path / PARTIAL
+
+    def open(self) -> Path:
+        """Make the folder, drop what an unfinished run left, return where to write."""
+        try:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            self.partial.mkdir(parents=True)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be made: {error.strerror}") from error
+        return self.partial
+
+    def commit(self) -> None:
+        """Move the finished files into place, the record last."""
+        try:
+            for name in reversed(FILES):
+                (self.path / name).unlink(missing_ok=True)
+            for name in FILES:
+                if (self.partial / name).exists():
+                    (self.partial / name).replace(self.path / name)
+            self.partial.rmdir()
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be completed: {error.strerror}") from error
+
+    def discard(self) -> None:
+        """Remove what this run wrote, and the folder if the run made it."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+        if self._made and self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Give a folder to fill that takes its name only when all went well.
+
+    Raises
+    ------
+    OutputError
+        When the folder exists already and holds something, or cannot be made.
+    """
+    final = Path(path)
+    if final.exists() and (not final.is_dir() or any(final.iterdir())):
+        raise OutputError(f"{final}: already exists; choose another name or remove it")
+    unfinished = final.with_name(final.name + ".partial")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        if final.exists():
+            final.rmdir()
+        unfinished.rename(final)
+    except OSError as error:
+        raise OutputError(f"{final}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

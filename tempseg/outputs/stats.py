@@ -1,0 +1,80 @@
+"""A row of numbers a frame."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from tempseg.errors import OutputError
+from tempseg.types import Evidence, FrameResult
+
+__all__ = ["FrameTableSink"]
+
+EVIDENCE = tuple(field.name for field in fields(Evidence))
+
+
+class FrameTableSink:
+    """Writes `frames.csv`: index, time, origin, reason, evidence, milliseconds a stage.
+
+    Parameters
+    ----------
+    path : Path
+    stages : tuple of str
+        Stages that get a column `…_ms`.
+    take_timings : callable
+        Gives the seconds by stage of a frame index, and forgets them.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        stages: tuple[str, ...],
+        take_timings: Callable[[int], Mapping[str, float]],
+    ) -> None:
+        self._path = path
+        self._stages = stages
+        self._take_timings = take_timings
+        try:
+            self._file = path.open("w", newline="", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._row(["index", "time_s", "origin", "reason", *EVIDENCE, *(f"{s}_ms" for s in stages)])
+
+    def write(self, result: FrameResult) -> None:
+        """Add a frame's row."""
+        evidence = result.evidence
+        seen = [getattr(evidence, name) for name in EVIDENCE] if evidence else [""] * len(EVIDENCE)
+        spent = self._take_timings(result.frame.index)
+        self._row(
+            [
+                result.frame.index,
+                f"{result.frame.time_s:.6f}",
+                result.origin.value,
+                result.reason.value if result.reason else "",
+                *(f"{value:.6g}" if isinstance(value, float) else value for value in seen),
+                *(f"{spent.get(stage, 0.0) * 1000:.3f}" for stage in self._stages),
+            ]
+        )
+
+    def finish(self) -> None:
+        """Complete the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def abandon(self) -> None:
+        """Close the file, whatever the disk says."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def _row(self, values: list[object]) -> None:
+        try:
+            self._rows.writerow(values)
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""Drivers around the engine: threads, clocks, files."""

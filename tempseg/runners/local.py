@@ -1,0 +1,92 @@
+"""One process: decoding, engine and writing side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from tempseg.engine import Engine
+from tempseg.protocols import FrameSource, ResultSink
+from tempseg.runners.prefetch import Prefetch
+from tempseg.runners.timing import StageTimes
+from tempseg.types import Frame, FrameResult
+
+__all__ = ["stream", "write_all"]
+
+FRAMES_AHEAD = 8
+RESULTS_AHEAD = 8
+
+
+@contextmanager
+def stream(
+    source: FrameSource, engine: Engine, *, times: StageTimes
+) -> Iterator[Iterator[FrameResult]]:
+    """Give the results of a source in order, decoding and engine each in a thread of its own.
+
+    Leaving the context stops both threads and closes the source.
+    """
+    try:
+        with (
+            Prefetch(_timed(source, times), name="decode", capacity=FRAMES_AHEAD) as frames,
+            Prefetch(_results(frames, engine), name="engine", capacity=RESULTS_AHEAD) as results,
+        ):
+            yield results
+    finally:
+        source.close()
+
+
+def write_all(
+    results: Iterator[FrameResult],
+    sinks: Mapping[str, ResultSink],
+    *,
+    times: StageTimes,
+    observers: Sequence[Callable[[FrameResult], None]] = (),
+) -> None:
+    """Write every result to every sink, in order, and complete the sinks.
+
+    Parameters
+    ----------
+    results : iterator of FrameResult
+    sinks : mapping of stage name to ResultSink
+        A sink whose name is a stage of the timer has its time measured.
+    times : StageTimes
+    observers : sequence of callables
+        Called with each result once all sinks have it.
+
+    Raises
+    ------
+    Exception
+        Whatever a stage raises; the sinks are then closed as well as can be, so that what was
+        done up to there can be looked at.
+    """
+    try:
+        for result in results:
+            for stage, sink in sinks.items():
+                if stage in times.totals:
+                    with times.measure(stage, result.frame.index):
+                        sink.write(result)
+                else:
+                    sink.write(result)
+            for observer in observers:
+                observer(result)
+    except BaseException:
+        for sink in sinks.values():
+            sink.abandon()
+        raise
+    for sink in sinks.values():
+        sink.finish()
+
+
+def _timed(source: FrameSource, times: StageTimes) -> Iterator[Frame]:
+    start = time.perf_counter()
+    for frame in source:
+        times.add("decode", frame.index, time.perf_counter() - start)
+        yield frame
+        start = time.perf_counter()
+
+
+def _results(frames: Iterator[Frame], engine: Engine) -> Iterator[FrameResult]:
+    for frame in frames:
+        yield from engine.push(frame)
+    yield from engine.flush()
