@@ -1,0 +1,34 @@
+"""Reading and writing video with PyAV, and folders of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tempseg.video.audio import AudioTracks
+from tempseg.video.encode import LabelEncoder, OverlayEncoder
+from tempseg.video.labels import read_label_video
+from tempseg.video.picture import DecodedPicture
+from tempseg.video.source import VideoSource, open_source
+
+if TYPE_CHECKING:
+    from tempseg.video.images import ImageSource
+
+__all__ = [
+    "AudioTracks",
+    "DecodedPicture",
+    "ImageSource",
+    "LabelEncoder",
+    "OverlayEncoder",
+    "VideoSource",
+    "open_source",
+    "read_label_video",
+]
+
+
+def __getattr__(name: str) -> object:
+    # OpenCV is imported where images are read, and not before.
+    if name == "ImageSource":
+        from tempseg.video.images import ImageSource
+
+        return ImageSource
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

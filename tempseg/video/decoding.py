@@ -1,0 +1,173 @@
+"""Good frames out of files that may not be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import av
+from av import VideoFrame
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from tempseg.errors import SourceError
+
+__all__ = ["PtsRange", "VideoDecoder"]
+
+# A fixed number within a frame, never several frames at once: with frame threads, a damaged file
+# decodes to other pixels on every number of cores, and a bad packet among the last ones takes
+# good frames behind it along. Where a core is idle this costs about 0.4 ms a 1280×720 frame (1.5
+# against 1.1, 1.9 against 1.5).
+_THREADS = 4
+# How much further back to look when a seek lands behind the wanted frame.
+_SEEK_MARGINS_S = (0, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class PtsRange:
+    """Timestamps from `start` on and before `end`, either open."""
+
+    start: int | None = None
+    end: int | None = None
+
+    def __contains__(self, pts: int | None) -> bool:
+        if pts is None:
+            return True
+        return (self.start is None or pts >= self.start) and (self.end is None or pts < self.end)
+
+
+class VideoDecoder:
+    """The frames of a file's first video stream that decode, in presentation order.
+
+    Packets that do not decode and frames flagged as corrupt are counted in `skipped`, when they
+    lie in `counted`.
+
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be opened or has no video stream.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.skipped = 0
+        self.counted = PtsRange()
+        self._path = path
+        self._container, self.stream = _open_stream(path)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length of the stream, where the container tells."""
+        if self.stream.duration and self.stream.time_base:
+            return float(self.stream.duration * self.stream.time_base)
+        if self._container.duration:
+            return self._container.duration / av.time_base
+        return None
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._container.close()
+
+    def frames_from(self, pts: int) -> Iterator[VideoFrame]:
+        """Return frames of which one of the first is at or before `pts`, or all of them."""
+        assert self.stream.time_base is not None
+        for margin_s in _SEEK_MARGINS_S:
+            self.skipped = 0
+            back = pts - int(margin_s / self.stream.time_base)
+            try:
+                self._container.seek(back, stream=self.stream)
+            except av.error.FFmpegError:
+                break
+            frames = self.frames()
+            head = next(frames, None)
+            if head is not None and head.pts is not None and head.pts <= pts:
+                return chain((head,), frames)
+        self._container.close()
+        self._container, self.stream = _open_stream(self._path)
+        self.skipped = 0
+        return self.frames()
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """Yield the good frames from here on."""
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except av.error.MemoryError:
+                raise
+            except av.error.FFmpegError:
+                self._skip(packet.pts)
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    self._skip(frame.pts)
+                else:
+                    yield frame
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        failures = 0
+        while True:
+            try:
+                for packet in self._container.demux(self.stream):
+                    failures = 0
+                    yield packet
+            except av.error.InvalidDataError:
+                # Some demuxers find their way again after a damaged stretch; one that fails
+                # twice running does not.
+                failures += 1
+                self._skip(None)
+                if failures > 1:
+                    return
+            except av.error.OSError as error:
+                raise SourceError(
+                    f"{self._path}: reading stopped ({error.strerror}); check the disk or copy "
+                    "the file and try again"
+                ) from error
+            else:
+                return
+
+    def _skip(self, pts: int | None) -> None:
+        if pts in self.counted:
+            self.skipped += 1
+
+
+def _open_stream(path: str) -> tuple[InputContainer, VideoStream]:
+    container = _open(path)
+    try:
+        stream = _first_video_stream(container, path)
+    except SourceError:
+        container.close()
+        raise
+    stream.thread_type = "SLICE"
+    stream.codec_context.thread_count = _THREADS
+    return container, stream
+
+
+def _open(path: str) -> InputContainer:
+    # The absolute path keeps FFmpeg from reading `a:b.mp4` as a protocol.
+    try:
+        return av.open(os.path.abspath(path), "r", metadata_errors="replace")
+    except av.error.PermissionError as error:
+        raise SourceError(f"{path}: no permission to read it; change its permissions") from error
+    except av.error.FFmpegError as error:
+        raise SourceError(
+            f"{path}: not a video that FFmpeg can read ({error.strerror}); "
+            "check that the file is complete, or convert it"
+        ) from error
+
+
+def _first_video_stream(container: InputContainer, path: str) -> VideoStream:
+    for stream in container.streams.video:
+        if Disposition.attached_pic in stream.disposition:
+            continue
+        if stream.codec_context is None or stream.time_base is None:
+            raise SourceError(f"{path}: FFmpeg has no decoder for its video; convert it to H.264")
+        return stream
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    raise SourceError(f"{path}: no video stream in it, only {kinds}; give a file with a picture")

@@ -1,0 +1,165 @@
+"""Frames out of folders and patterns of images."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from tempseg.errors import SourceError
+from tempseg.types import Frame, UInt8Array, VideoInfo
+from tempseg.video.timecode import parse_time
+
+__all__ = ["ImageSource"]
+
+_log = logging.getLogger(__name__)
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+class ImageSource:
+    """The images of a folder or pattern as frames.
+
+    Orientation tags are applied, gray becomes RGB, alpha is dropped, 16 bits become 8. An image
+    that cannot be read is skipped and counted, and warned of once; its place in time stays
+    empty.
+
+    Parameters
+    ----------
+    spec : str
+        A folder, or a pattern such as `shots/*.png`. Names are sorted, numbers by value.
+    start, end : str or float, optional
+        As for `open_source`; the first image is at 0.
+    frame_rate : Fraction or float
+        Images a second.
+
+    Raises
+    ------
+    SourceError
+        When there is no image, none can be read, or none lies in the part; while iterating, when
+        an image has another size than the first.
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        *,
+        start: str | float | None = None,
+        end: str | float | None = None,
+        frame_rate: Fraction | float = 25,
+    ) -> None:
+        if not frame_rate > 0:
+            raise SourceError(f"{spec}: frame rate is {frame_rate}; give one above 0")
+        rate = Fraction(str(frame_rate))
+        start_s = None if start is None else parse_time(start, frame_rate=rate, name="start")
+        end_s = None if end is None else parse_time(end, frame_rate=rate, name="end")
+        if end_s is not None and end_s <= (start_s or 0):
+            raise SourceError(f"{spec}: end {end!r} is not after start {start or 0!r}")
+        every = _list_images(spec)
+        self._spec = spec
+        self._skipped = 0
+        self._read = False
+        self._time_base = 1 / rate
+        self._paths = [
+            (place, path)
+            for place, path in enumerate(every)
+            if (start_s is None or place / rate >= start_s)
+            and (end_s is None or place / rate < end_s)
+        ]
+        if not self._paths:
+            raise SourceError(
+                f"{spec}: no image between start {start or 0!r} and end {end!r} "
+                f"({len(every)} images last {float(len(every) / rate):.3f} s)"
+            )
+        first = next((image for _, path in self._paths if (image := _read(path)) is not None), None)
+        if first is None:
+            raise SourceError(f"{spec}: none of its {len(self._paths)} images could be read")
+        self._info = VideoInfo(
+            name=spec,
+            width=first.shape[1],
+            height=first.shape[0],
+            time_base=self._time_base,
+            frame_rate=rate,
+            frame_count=len(self._paths),
+            start_s=None if start_s is None else float(start_s),
+            end_s=None if end_s is None else float(end_s),
+        )
+
+    @property
+    def info(self) -> VideoInfo:
+        """What is known before the first frame."""
+        return self._info
+
+    @property
+    def skipped(self) -> int:
+        """Images passed over so far."""
+        return self._skipped
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read the images, once."""
+        if self._read:
+            raise SourceError(f"{self._spec}: a source is read once; open it again")
+        self._read = True
+        return self._frames()
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+    def _frames(self) -> Iterator[Frame]:
+        index = 0
+        for place, path in self._paths:
+            image = _read(path)
+            if image is None:
+                self._skip(path)
+                continue
+            height, width = image.shape[:2]
+            if (width, height) != (self._info.width, self._info.height):
+                raise SourceError(
+                    f"{path}: is {width}×{height}, but the images before it are "
+                    f"{self._info.width}×{self._info.height}; resize it or take it out"
+                )
+            yield Frame.from_image(image, index=index, pts=place, time_base=self._time_base)
+            index += 1
+
+    def _skip(self, path: str) -> None:
+        if self._skipped == 0:
+            _log.warning("%s: cannot be read as an image and is skipped", path)
+        self._skipped += 1
+
+
+def _list_images(spec: str) -> list[str]:
+    if os.path.isdir(spec):
+        found = [entry.path for entry in os.scandir(spec) if entry.is_file()]
+        nothing = f"{spec}: no images in this folder; it takes {', '.join(_SUFFIXES)}"
+    else:
+        found = [path for path in glob.glob(spec, recursive=True) if os.path.isfile(path)]
+        nothing = f"{spec}: no image matches; it takes {', '.join(_SUFFIXES)}"
+    images = [path for path in found if path.lower().endswith(_SUFFIXES)]
+    if not images:
+        raise SourceError(nothing)
+    return sorted(images, key=_natural)
+
+
+def _natural(path: str) -> tuple[list[tuple[int, str]], str]:
+    # Alternating text and number; the number of a text part is unused. Ties by the plain name.
+    parts = re.split(r"(\d+)", path)
+    key = [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)]
+    return key, path
+
+
+def _read(path: str) -> UInt8Array | None:
+    # Not `imread`, which cannot open every path that Python can on every system.
+    data = np.fromfile(path, np.uint8)
+    if data.size == 0:
+        return None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    except cv2.error:
+        return None
+    return None if image is None else image.astype(np.uint8, copy=False)

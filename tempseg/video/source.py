@@ -1,0 +1,240 @@
+"""Frames out of video files, and the choice of what reads a source."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import math
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+
+from av import VideoFrame
+
+from tempseg.errors import SourceError
+from tempseg.protocols import FrameSource
+from tempseg.types import Frame, VideoInfo
+from tempseg.video.decoding import PtsRange, VideoDecoder
+from tempseg.video.picture import DecodedPicture
+from tempseg.video.timecode import parse_time
+from tempseg.video.timeline import Timeline
+
+__all__ = ["VideoSource", "open_source"]
+
+_log = logging.getLogger(__name__)
+
+_FALLBACK_RATE = Fraction(25)
+# Above this FFmpeg has taken the time base for a rate.
+_HIGHEST_RATE = 960
+
+
+def open_source(
+    spec: str,
+    *,
+    start: str | float | None = None,
+    end: str | float | None = None,
+    frame_rate: Fraction | float = 25,
+) -> FrameSource:
+    """Return the frames of a video file, a folder of images or a glob of images.
+
+    Parameters
+    ----------
+    spec : str
+        Path of a file or folder, or a pattern such as `shots/*.png`. Images come in the order of
+        their names, numbers by value: `img2` before `img10`.
+    start, end : str or float, optional
+        The part wanted, `start <= time < end`: seconds, `MM:SS`, `HH:MM:SS(.fff)` or
+        `HH:MM:SS:FF`, counted from the first frame.
+    frame_rate : Fraction or float
+        Images a second; for images only.
+
+    Raises
+    ------
+    SourceError
+        When there is nothing to read, naming the path and what to do.
+    """
+    if os.path.isfile(spec):
+        return VideoSource(spec, start=start, end=end)
+    if os.path.isdir(spec) or glob.has_magic(spec):
+        # Importing OpenCV takes 0.1 s that video files need not pay.
+        from tempseg.video.images import ImageSource
+
+        return ImageSource(spec, start=start, end=end, frame_rate=frame_rate)
+    if os.path.exists(spec):
+        return VideoSource(spec, start=start, end=end)
+    raise SourceError(f"{spec}: no such file or folder; check the path")
+
+
+class VideoSource:
+    """The upright frames of a video file, with their exact presentation times.
+
+    Times are the stream's own: a non-zero start and a variable rate stay. Missing, repeated and
+    unordered timestamps are repaired as `Timeline` says, the others kept. Packets and frames
+    that are corrupt are skipped and counted, and warned of once. A frame of another size than
+    the first is scaled to it.
+
+    `start` and `end` are counted from the first frame's presentation time, whatever that is:
+    0 is always the first frame. The part is exact to the frame. Within a part, `Frame.pts` keep
+    the stream's times and `Frame.index` counts from 0.
+
+    The first frame is decoded at opening, so everything that is wrong with the file or the part
+    is found then. At most two decoded frames are held.
+
+    Parameters
+    ----------
+    path : str
+    start, end : str or float, optional
+        As for `open_source`.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read, has no video stream, no frame decodes, or none lies in the
+        part.
+    """
+
+    def __init__(
+        self, path: str, *, start: str | float | None = None, end: str | float | None = None
+    ) -> None:
+        self._path = path
+        self._warned = False
+        self._read = False
+        self._decoder = VideoDecoder(path)
+        try:
+            self._open(start, end)
+        except BaseException:
+            self._decoder.close()
+            raise
+
+    @property
+    def info(self) -> VideoInfo:
+        """What is known before the first frame."""
+        return self._info
+
+    @property
+    def skipped(self) -> int:
+        """Corrupt packets and frames passed over so far."""
+        return self._decoder.skipped
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read the frames, once; the file is closed behind the last one or when abandoned."""
+        if self._read:
+            raise SourceError(f"{self._path}: a source is read once; open it again")
+        self._read = True
+        return self._frames()
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._decoder.close()
+
+    def _open(self, start: str | float | None, end: str | float | None) -> None:
+        stream = self._decoder.stream
+        assert stream.time_base is not None
+        self._time_base = stream.time_base
+        rate = stream.average_rate or stream.guessed_rate
+        if rate is None or not 0 < rate <= _HIGHEST_RATE:
+            rate = _FALLBACK_RATE
+        self._step = max(1, round(1 / (rate * self._time_base)))
+        start_s = None if start is None else parse_time(start, frame_rate=rate, name="start")
+        end_s = None if end is None else parse_time(end, frame_rate=rate, name="end")
+        if end_s is not None and end_s <= (start_s or 0):
+            raise SourceError(f"{self._path}: end {end!r} is not after start {start or 0!r}")
+
+        decoded = self._decoder.frames()
+        first = next(decoded, None)
+        if first is None:
+            raise SourceError(
+                f"{self._path}: no frame of its video could be decoded; "
+                "check that the file is complete"
+            )
+        self._width, self._height = first.width, first.height
+        self._turns = round(first.rotation / 90) % 4
+        origin = first.pts if first.pts is not None else (stream.start_time or 0)
+        self._range = PtsRange(
+            None if start_s is None else origin + math.ceil(start_s / self._time_base),
+            None if end_s is None else origin + math.ceil(end_s / self._time_base),
+        )
+        self._decoder.counted = self._range
+        if start_s is not None and start_s > 0 and self._range.start is not None:
+            # Whatever was skipped on the way to the first frame lies before the part.
+            self._decoder.skipped = 0
+            decoded = self._decoder.frames_from(self._range.start)
+            head = next(decoded, None)
+        else:
+            head = first
+        self._timed = self._placed(head, decoded, origin)
+        self._ahead = next(self._timed, None)
+        if self._ahead is None:
+            length = self._decoder.duration_s
+            told = "" if length is None else f" (it lasts about {length:.3f} s)"
+            raise SourceError(
+                f"{self._path}: no frame between start {start or 0!r} and end "
+                f"{'of the file' if end is None else repr(end)}{told}; choose another part"
+            )
+        height, width = DecodedPicture(first, quarter_turns=self._turns).size
+        self._info = VideoInfo(
+            name=self._path,
+            width=width,
+            height=height,
+            time_base=self._time_base,
+            frame_rate=rate,
+            frame_count=self._expected_count(rate, start_s, end_s),
+            media_path=self._path,
+            start_s=None if start_s is None else float(start_s),
+            end_s=None if end_s is None else float(end_s),
+        )
+
+    def _expected_count(
+        self, rate: Fraction, start_s: Fraction | None, end_s: Fraction | None
+    ) -> int | None:
+        length_s = self._decoder.duration_s
+        if start_s is None and end_s is None and self._decoder.stream.frames > 0:
+            return self._decoder.stream.frames
+        ends = [float(s) for s in (length_s, end_s) if s is not None]
+        if not ends:
+            return None
+        return max(1, round((min(ends) - float(start_s or 0)) * rate))
+
+    def _placed(
+        self, head: VideoFrame | None, decoded: Iterator[VideoFrame], origin: int
+    ) -> Iterator[tuple[VideoFrame, int]]:
+        timeline = Timeline(self._step, first=origin)
+        while head is not None:
+            following = next(decoded, None)
+            pts = timeline.place(
+                head.pts,
+                duration=head.duration or 0,
+                following=None if following is None else following.pts,
+            )
+            if self._range.end is not None and pts >= self._range.end:
+                return
+            if pts in self._range:
+                yield head, pts
+            head = following
+
+    def _frames(self) -> Iterator[Frame]:
+        try:
+            index = 0
+            while self._ahead is not None:
+                frame, pts = self._ahead
+                self._warn_of_skipped(pts)
+                yield Frame(index, pts, self._time_base, self._picture(frame))
+                index += 1
+                self._ahead = next(self._timed, None)
+            self._warn_of_skipped(pts)
+        finally:
+            self._decoder.close()
+
+    def _picture(self, frame: VideoFrame) -> DecodedPicture:
+        if (frame.width, frame.height) != (self._width, self._height):
+            frame = frame.reformat(width=self._width, height=self._height, threads=1)
+        return DecodedPicture(frame, quarter_turns=self._turns)
+
+    def _warn_of_skipped(self, pts: int) -> None:
+        if self.skipped and not self._warned:
+            self._warned = True
+            _log.warning(
+                "%s: corrupt data skipped at about %.2f s; the other frames keep their times",
+                self._path,
+                float(pts * self._time_base),
+            )

@@ -1,0 +1,67 @@
+"""Points in time as users write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+
+from tempseg.errors import SourceError
+
+__all__ = ["parse_time"]
+
+_SECONDS = re.compile(r"\d+(\.\d*)?|\.\d+")
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d*)?)")
+_CLOCK_FRAMES = re.compile(r"(\d+):(\d{1,2}):(\d{1,2}):(\d+)")
+_ACCEPTED = "seconds (12.5), MM:SS, HH:MM:SS(.fff) or HH:MM:SS:FF"
+
+
+def parse_time(value: str | float, *, frame_rate: Fraction, name: str = "time") -> Fraction:
+    """Return a point in time in seconds, exactly as it is written.
+
+    Parameters
+    ----------
+    value : str or float
+        Seconds (`12.5`), `MM:SS`, `HH:MM:SS(.fff)`, or `HH:MM:SS:FF` with a frame number.
+    frame_rate : Fraction
+        Frames a second, for the form with a frame number.
+    name : str
+        What the value is, for the message.
+
+    Raises
+    ------
+    SourceError
+        When the value is in no accepted form, or negative.
+
+    Examples
+    --------
+    >>> parse_time("01:02.5", frame_rate=Fraction(25))
+    Fraction(125, 2)
+    >>> parse_time("00:00:01:05", frame_rate=Fraction(25))
+    Fraction(6, 5)
+    """
+    wrong = SourceError(f"{name} is {value!r}; give {_ACCEPTED}, not negative")
+    if not isinstance(value, str):
+        if not math.isfinite(value) or value < 0:
+            raise wrong
+        # By way of the text: 0.1 is meant as one tenth, not as the nearest binary number.
+        return Fraction(str(value))
+    text = value.strip()
+    if _SECONDS.fullmatch(text):
+        return Fraction(text)
+    if clock := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = int(clock[1] or 0), int(clock[2]), Fraction(clock[3])
+        if seconds >= 60 or (clock[1] is not None and minutes >= 60):
+            raise wrong
+        return hours * 3600 + minutes * 60 + seconds
+    if clock := _CLOCK_FRAMES.fullmatch(text):
+        hours, minutes, whole, frame = (int(part) for part in clock.groups())
+        if minutes >= 60 or whole >= 60:
+            raise wrong
+        if frame >= frame_rate:
+            raise SourceError(
+                f"{name} is {value!r}; at {float(frame_rate):g} frames a second "
+                f"the frame number must be below {math.ceil(frame_rate)}"
+            )
+        return hours * 3600 + minutes * 60 + whole + frame / frame_rate
+    raise wrong

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from tempseg.errors import SourceError
+from tempseg.video import ImageSource, open_source
+from tests.video.clips import gradient
+
+PICTURE = gradient(0)
+# An APP1 segment that says orientation 6: turn clockwise to see it upright.
+EXIF = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+
+
+def save(path, image=PICTURE):
+    cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image)
+
+
+def test_folder_is_read_in_natural_order(tmp_path):
+    for number in (10, 2, 1):
+        save(tmp_path / f"img{number}.png", gradient(number))
+    blues = [int(frame.image[0, 0, 2]) for frame in open_source(str(tmp_path))]
+    assert blues == [int(gradient(number)[0, 0, 2]) for number in (1, 2, 10)]
+
+
+def test_glob_takes_what_matches(tmp_path):
+    for name in ("a1.png", "a2.png", "b1.png"):
+        save(tmp_path / name)
+    assert len(list(open_source(str(tmp_path / "a*.png")))) == 2
+
+
+def test_other_files_in_the_folder_are_ignored(tmp_path):
+    save(tmp_path / "a.png")
+    (tmp_path / "notes.txt").write_text("notes")
+    assert len(list(open_source(str(tmp_path)))) == 1
+
+
+@pytest.mark.parametrize("rate", [25, 12.5, Fraction(30000, 1001)])
+def test_times_are_the_place_over_the_rate(tmp_path, rate):
+    for number in range(3):
+        save(tmp_path / f"{number}.png")
+    frames = list(open_source(str(tmp_path), frame_rate=rate))
+    assert frames[2].pts * frames[2].time_base == 2 / Fraction(rate)
+
+
+@pytest.mark.parametrize(("start", "end", "count"), [(0.4, None, 6), (None, 0.4, 4), (0.4, 0.6, 2)])
+def test_part_of_a_folder(tmp_path, start, end, count):
+    for number in range(10):
+        save(tmp_path / f"{number}.png")
+    frames = list(open_source(str(tmp_path), start=start, end=end, frame_rate=10))
+    assert len(frames) == count
+    assert frames[0].pts == (4 if start else 0)
+
+
+def test_part_without_images_is_named(tmp_path):
+    save(tmp_path / "a.png")
+    with pytest.raises(SourceError, match="no image between"):
+        open_source(str(tmp_path), start=1)
+
+
+def test_info_counts_the_images(tmp_path):
+    for number in range(3):
+        save(tmp_path / f"{number}.png")
+    info = ImageSource(str(tmp_path)).info
+    assert (info.width, info.height, info.frame_count, info.media_path) == (64, 48, 3, None)
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    path = tmp_path / "a.jpg"
+    save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + EXIF + data[2:])
+    image = next(iter(open_source(str(tmp_path)))).image.astype(int)
+    assert np.abs(image - np.rot90(PICTURE, -1)).mean() < 4
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        PICTURE[..., 0],
+        PICTURE.astype(np.uint16) * 257,
+        np.dstack([PICTURE, np.full(PICTURE.shape[:2], 9, np.uint8)]),
+    ],
+    ids=["gray", "16-bit", "alpha"],
+)
+def test_other_depths_and_channels_become_rgb(tmp_path, stored):
+    if stored.ndim == 3:
+        stored = np.concatenate([stored[..., 2::-1], stored[..., 3:]], axis=2)
+    cv2.imwrite(str(tmp_path / "a.png"), stored)
+    expected = PICTURE if stored.ndim == 3 else np.repeat(PICTURE[..., :1], 3, axis=2)
+    image = next(iter(open_source(str(tmp_path)))).image
+    assert image.dtype == np.uint8
+    assert np.abs(image.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_unreadable_image_leaves_its_time_empty(tmp_path, content):
+    for number in (0, 2):
+        save(tmp_path / f"{number}.png")
+    (tmp_path / "1.png").write_bytes(content)
+    source = open_source(str(tmp_path))
+    assert [(frame.index, frame.pts) for frame in source] == [(0, 0), (1, 2)]
+    assert source.skipped == 1
+
+
+def test_another_size_names_the_file_and_both_sizes(tmp_path):
+    save(tmp_path / "1.png")
+    save(tmp_path / "2.png", gradient(0, width=32, height=16))
+    with pytest.raises(SourceError, match=r"2\.png: is 32×16.*64×48"):
+        list(open_source(str(tmp_path)))
+
+
+def test_folder_without_images_is_named(tmp_path):
+    with pytest.raises(SourceError, match="no images in this folder"):
+        open_source(str(tmp_path))
+
+
+def test_folder_of_unreadable_images_is_named(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"")
+    with pytest.raises(SourceError, match="none of its 1 images"):
+        open_source(str(tmp_path))
+
+
+def test_rate_must_be_positive(tmp_path):
+    with pytest.raises(SourceError, match="frame rate is 0"):
+        open_source(str(tmp_path), frame_rate=0)

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+import numpy as np
+import pytest
+
+from tempseg.errors import SourceError
+from tempseg.video import VideoSource, open_source
+from tests.video.clips import HEIGHT, WIDTH, damage, gradient, write_clip
+
+
+def times(source) -> list[Fraction]:
+    return [frame.pts * frame.time_base for frame in source]
+
+
+def test_every_frame_comes_with_its_time(tmp_path):
+    source = open_source(str(write_clip(tmp_path / "a.mp4")))
+    assert times(source) == [Fraction(i, 25) for i in range(10)]
+
+
+def test_frames_count_from_zero(tmp_path):
+    source = open_source(str(write_clip(tmp_path / "a.mp4")), start=0.2)
+    assert [frame.index for frame in source] == list(range(5))
+
+
+def test_variable_rate_is_kept(tmp_path):
+    pts = [0, 1, 5, 6, 20, 21]
+    source = open_source(str(write_clip(tmp_path / "a.mp4", pts)))
+    assert times(source) == [Fraction(t, 25) for t in pts]
+
+
+def test_non_zero_start_is_kept(tmp_path):
+    source = open_source(str(write_clip(tmp_path / "a.mp4", range(50, 60))))
+    assert times(source)[0] == 2
+
+
+def test_pictures_are_what_was_encoded(tmp_path):
+    source = open_source(str(write_clip(tmp_path / "a.mp4", tags=(6, 1))))
+    worst = [np.abs(f.image.astype(int) - gradient(f.index)).mean() for f in source]
+    assert max(worst) < 4
+
+
+@pytest.mark.parametrize(("rotation", "turns"), [(0, 0), (90, 1), (180, 2), (-90, 3)])
+def test_display_matrix_brings_the_picture_upright(tmp_path, rotation, turns):
+    source = open_source(str(write_clip(tmp_path / "a.mp4", rotation=rotation, tags=(6, 1))))
+    image = next(iter(source)).image.astype(int)
+    assert np.abs(image - np.rot90(gradient(0), turns)).mean() < 4
+
+
+def test_info_gives_the_upright_size(tmp_path):
+    info = open_source(str(write_clip(tmp_path / "a.mp4", rotation=90))).info
+    assert (info.width, info.height) == (HEIGHT, WIDTH)
+
+
+def test_info_tells_rate_count_and_media(tmp_path):
+    path = str(write_clip(tmp_path / "a.mp4"))
+    info = open_source(path).info
+    assert (info.frame_rate, info.frame_count, info.media_path) == (25, 10, path)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "size"),
+    [
+        ("libx264", "yuv420p10le", (64, 48)),
+        ("libx264", "yuv444p", (63, 47)),
+        ("libx264", "yuvj420p", (64, 48)),
+        ("ffv1", "gray", (63, 47)),
+        ("ffv1", "gray16le", (64, 48)),
+        ("ffv1", "yuva420p", (64, 48)),
+        ("ffv1", "bgra", (63, 47)),
+    ],
+)
+def test_formats_and_odd_sizes_are_read(tmp_path, codec, pixels, size):
+    width, height = size
+    clip = write_clip(
+        tmp_path / "a.mkv", codec=codec, pixels=pixels, width=width, height=height, tags=(6, 0)
+    )
+    frames = list(open_source(str(clip)))
+    assert len(frames) == 10
+    expected = gradient(0, width=width, height=height).astype(int)
+    if pixels.startswith("gray"):
+        expected = np.repeat(expected @ [[0.299], [0.587], [0.114]], 3, axis=2)
+    assert np.abs(frames[0].image - expected).mean() < 6
+
+
+@pytest.mark.parametrize("packet", [3, 8, 9])
+def test_corrupt_packet_costs_only_its_frame(tmp_path, packet):
+    options = {"preset": "ultrafast", "g": "1"}
+    clip = write_clip(tmp_path / "a.mp4", options=options)
+    damage(clip, packet)
+    source = open_source(str(clip))
+    assert times(source) == [Fraction(i, 25) for i in range(10) if i != packet]
+    assert source.skipped == 1
+
+
+def test_corrupt_packets_are_warned_of_once(tmp_path, caplog):
+    clip = write_clip(tmp_path / "a.mp4", options={"preset": "ultrafast", "g": "1"})
+    damage(clip, 2, 5, 7)
+    with caplog.at_level(logging.WARNING):
+        list(open_source(str(clip)))
+    assert [record.name for record in caplog.records] == ["tempseg.video.source"]
+
+
+def test_ffmpeg_stays_silent_about_corrupt_packets(tmp_path, capfd):
+    clip = write_clip(tmp_path / "a.mp4", options={"preset": "ultrafast", "g": "1"})
+    damage(clip, 2)
+    list(open_source(str(clip)))
+    assert capfd.readouterr().err == ""
+
+
+def test_corrupt_packet_before_the_part_is_not_counted(tmp_path):
+    clip = write_clip(tmp_path / "a.mp4", options={"preset": "ultrafast", "g": "5"})
+    damage(clip, 2)
+    source = open_source(str(clip), start=0.28)
+    assert len(list(source)) == 3
+    assert source.skipped == 0
+
+
+def test_frame_of_another_size_is_scaled_to_the_first(tmp_path):
+    both = tmp_path / "both.ts"
+    parts = [write_clip(tmp_path / f"{w}.ts", width=w, height=48) for w in (64, 96)]
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert {frame.size for frame in open_source(str(both))} == {(48, 64)}
+
+
+def test_restarted_clock_goes_on(tmp_path):
+    both = tmp_path / "both.ts"
+    part = write_clip(tmp_path / "one.ts", range(100, 110))
+    both.write_bytes(part.read_bytes() * 2)
+    pts = [frame.pts for frame in open_source(str(both))]
+    assert len(pts) == 20
+    assert all(a < b for a, b in pairwise(pts))
+
+
+def test_stream_without_timestamps_gets_the_average_rate(tmp_path):
+    source = open_source(str(write_clip(tmp_path / "a.h264")))
+    found = times(source)
+    assert {b - a for a, b in pairwise(found)} == {Fraction(1, 25)}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (None, 0.2, range(5)),
+        (0.2, None, range(5, 30)),
+        ("0.44", "00:00.48", range(11, 12)),
+        ("00:00:00.44", "00:00:01:00", range(11, 25)),
+        (0.41, 0.49, range(11, 13)),
+        (0, 5, range(30)),
+    ],
+)
+@pytest.mark.parametrize("origin", [0, 50])
+@pytest.mark.parametrize("options", [{"bf": "0"}, {"bf": "3", "b-pyramid": "normal"}])
+def test_part_is_exact_to_the_frame(tmp_path, start, end, expected, origin, options):
+    clip = write_clip(
+        tmp_path / "a.mp4", range(origin, origin + 30), options={"g": "12", **options}
+    )
+    source = open_source(str(clip), start=start, end=end)
+    assert times(source) == [Fraction(origin + i, 25) for i in expected]
+
+
+def test_part_of_a_stream_without_timestamps_is_exact(tmp_path):
+    source = open_source(str(write_clip(tmp_path / "a.h264")), start=0.2, end=0.32)
+    assert len(list(source)) == 3
+
+
+def test_part_shows_the_same_pictures_as_the_whole(tmp_path):
+    clip = str(write_clip(tmp_path / "a.mp4", range(30)))
+    whole = [frame.luma.copy() for frame in open_source(clip)]
+    part = next(iter(open_source(clip, start=0.48)))
+    assert np.array_equal(part.luma, whole[12])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (1, 1, "not after"),
+        ("0:02", 1, "not after"),
+        (None, 0, "not after"),
+        (-1, None, "start is -1"),
+        ("soon", None, "start is 'soon'"),
+        (5, None, "no frame between"),
+        (5, 6, "no frame between"),
+    ],
+)
+def test_impossible_parts_are_named(tmp_path, start, end, message):
+    clip = str(write_clip(tmp_path / "a.mp4"))
+    with pytest.raises(SourceError, match=message):
+        open_source(clip, start=start, end=end)
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all" * 100])
+def test_garbage_is_named(tmp_path, content):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"a\.mp4: .*(read|video)"):
+        open_source(str(path))
+
+
+@pytest.mark.parametrize("name", ["none.mp4", "none/*.png"])
+def test_nothing_there_is_named(tmp_path, name):
+    with pytest.raises(SourceError, match="none"):
+        open_source(str(tmp_path / name))
+
+
+def test_sound_alone_is_no_source(tmp_path):
+    path = tmp_path / "a.wav"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=48000)
+        stream.codec_context.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), "s16", "mono")
+        frame.sample_rate = 48000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with pytest.raises(SourceError, match="only audio"):
+        open_source(str(path))
+
+
+def test_messages_take_one_line(tmp_path):
+    with pytest.raises(SourceError) as caught:
+        open_source(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_source_is_read_once(tmp_path):
+    source = VideoSource(str(write_clip(tmp_path / "a.mp4")))
+    list(source)
+    with pytest.raises(SourceError, match="read once"):
+        iter(source)
+
+
+def test_abandoned_iteration_can_be_closed_twice(tmp_path):
+    source = VideoSource(str(write_clip(tmp_path / "a.mp4")))
+    frames = iter(source)
+    next(frames)
+    frames.close()
+    source.close()
+    source.close()
+
+
+def test_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch):
+    write_clip(tmp_path / "a.mp4").rename(tmp_path / "take:2.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert len(list(open_source("take:2.mp4"))) == 10
+
+
+def test_importing_the_room_leaves_opencv_alone():
+    check = "import sys, tempseg.video; sys.exit('cv2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
