@@ -45,7 +45,7 @@ class EngineSettings:
 
     lookahead: int = 20
     keyframes_per_side: int = 1
-    scene_threshold: float = 0.6
+    scene_threshold: float = 0.5
     resolution_px: int = 432
     blend: BlendSettings = field(default_factory=BlendSettings)
 

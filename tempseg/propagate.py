@@ -60,14 +60,17 @@ class Anchor:
         Its working luma.
     prediction : Prediction
         The segmenter's answer on the model's grid.
-    winners : ndarray
+    winners : ndarray, shape (h, w), uint8 or uint16
         Labels on the model's grid: the answer's own, or the argmax of its scores.
+    clearance : ndarray, shape (h, w), float32
+        Distance of each grid cell to the nearest border between labels, in cells.
     """
 
     index: int
     luma: UInt8Array
     prediction: Prediction
     winners: LabelArray
+    clearance: FloatArray
 
     @classmethod
     def of(
@@ -80,7 +83,16 @@ class Anchor:
             carry.argmax(prediction.scores, winners)
         else:
             winners = np.ascontiguousarray(prediction.labels, dtype)
-        return cls(index, luma, prediction, cast(LabelArray, winners))
+        inner = np.empty(winners.shape, np.uint8)
+        carry.inner(cast(LabelArray, winners), inner)
+        clearance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
+        return cls(
+            index,
+            luma,
+            prediction,
+            cast(LabelArray, winners),
+            np.asarray(clearance, np.float32),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,9 +166,12 @@ def blend(
     where = first.prediction.placement
     placement = (where.scale_x, where.offset_x, where.scale_y, where.offset_y)
     winners = tuple(anchor.winners for anchor in anchors)
+    clearances = tuple(anchor.clearance for anchor in anchors)
+    doubt = np.empty((pulls.shape[1] - 1, pulls.shape[2] - 1), np.uint8)
+    carry.settle(winners, clearances, pulls, placement, doubt, labels)
     scores = tuple(a.prediction.scores for a in anchors if a.prediction.scores is not None)
     if len(scores) == len(anchors):
-        carry.carry_scores(scores, winners, pulls, placement, labels)
+        carry.blend(scores, pulls, placement, doubt, labels)
     else:
-        carry.carry_labels(winners, pulls, placement, labels)
+        carry.vote(winners, pulls, placement, doubt, labels)
     return labels

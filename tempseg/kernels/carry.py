@@ -1,11 +1,13 @@
-"""Kernels that carry keyframe answers to a frame: sample, blend and decide in one pass.
+"""Kernels that carry keyframe answers to a frame: sample, blend and decide.
 
 Arguments they share: `pulls` (n, rows, columns, 3) float32 holds, for each of n keyframes,
 (dx, dy) in pixels of the working grid and a positive weight; `placement` is (scale_x, offset_x,
 scale_y, offset_y) from frame pixels to the model's grid; `out` (H, W) takes the labels.
 
-Wherever every cell that would be sampled holds the same label, that label wins whatever the
-weights, so weights, votes and scores are read only near borders and where keyframes disagree.
+The work is done in two passes over the cells between four neighbouring nodes of the working
+grid. `settle` fills the cells where every sample of every keyframe holds one label: that label
+wins whatever the weights. Only the rest, near borders and where keyframes disagree, is sampled
+pixel by pixel (`vote`, `blend`).
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 
 from tempseg.kernels._jit import inlined, kernel
-from tempseg.types import FloatArray, LabelArray
+from tempseg.types import FloatArray, LabelArray, UInt8Array
 
-__all__ = ["argmax", "carry_labels", "carry_scores"]
+__all__ = ["argmax", "blend", "inner", "settle", "vote"]
 
 
 @kernel
@@ -33,161 +35,249 @@ def argmax(scores: FloatArray, out: LabelArray) -> None:
             out[y, x] = best
 
 
-@inlined
-def _blend_rows(pulls: FloatArray, y: int, height: int, out: FloatArray) -> None:
-    """Write each pull field's values at frame row `y`, interpolated between working rows."""
-    count, rows, columns, _ = pulls.shape
-    position = min(max((y + 0.5) * rows / height - 0.5, 0.0), rows - 1.0)
-    low = int(position)
-    high = min(low + 1, rows - 1)
-    share = np.float32(position - low)
-    for i in range(count):
-        for x in range(columns):
-            for c in range(3):
-                a = pulls[i, low, x, c]
-                out[i, x, c] = a + share * (pulls[i, high, x, c] - a)
+@kernel
+def inner(labels: LabelArray, out: UInt8Array) -> None:
+    """Write 1 where a cell's four neighbours hold its own label, else 0."""
+    height, width = labels.shape
+    for y in range(height):
+        for x in range(width):
+            label = labels[y, x]
+            out[y, x] = (
+                labels[max(y - 1, 0), x] == label
+                and labels[min(y + 1, height - 1), x] == label
+                and labels[y, max(x - 1, 0)] == label
+                and labels[y, min(x + 1, width - 1)] == label
+            )
 
 
 @inlined
-def _between(row: FloatArray, i: int, c: int, low: int, share: np.float32) -> np.float32:
-    high = min(low + 1, row.shape[1] - 1)
-    value: np.float32 = row[i, low, c] + share * (row[i, high, c] - row[i, low, c])
-    return value
+def _first_pixel(node: int, nodes: int, pixels: int) -> int:
+    """Return the first pixel of the cell that begins at a node; the border belongs to cells."""
+    if node <= 0:
+        return 0
+    if node >= nodes - 1:
+        return pixels
+    return min(max(int(np.ceil((node + 0.5) * pixels / nodes - 0.5)), 0), pixels)
 
 
 @inlined
-def _cell(position: float, size: int) -> tuple[int, int, np.float32]:
-    """Return the two cells around a position, clamped to the grid, and the second's share."""
-    clamped = min(max(position, 0.0), size - 1.0)
-    low = int(clamped)
-    return low, min(low + 1, size - 1), np.float32(clamped - low)
+def _clamped(position: float, size: int) -> float:
+    return min(max(position, 0.0), size - 1.0)
 
 
 @kernel
-def carry_labels(
+def settle(
     answers: tuple[LabelArray, ...],
+    clearances: tuple[FloatArray, ...],
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
+    doubt: UInt8Array,
     out: LabelArray,
 ) -> None:
-    """Write the label with most votes a frame pixel; `answers` are n label grids (h, w).
+    """Fill the cells on whose label all keyframes agree; mark the others in `doubt`.
 
-    A keyframe's weight is shared out among the four cells around the sampled place.
+    Parameters
+    ----------
+    answers : n arrays, shape (h, w)
+        Labels on the model's grid.
+    clearances : n arrays, shape (h, w), float32
+        Chebyshev distance of each grid cell to the nearest one that is not `inner`.
+    doubt : array, shape (rows - 1, columns - 1)
+        Takes 1 for a cell left to `vote` or `blend`, else 0.
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
     grid_h, grid_w = answers[0].shape
     scale_x, offset_x, scale_y, offset_y = placement
     stretch_x, stretch_y = scale_x * width / columns, scale_y * height / rows
-    row = np.empty((count, columns, 3), np.float32)
-    labels = np.empty((count, 4), np.int64)
-    shares = np.empty((count, 2), np.float32)
-    candidates = np.empty(4 * count, np.int64)
-    votes = np.empty(4 * count, np.float32)
-    for y in range(height):
-        _blend_rows(pulls, y, height, row)
-        for x in range(width):
-            low, _high, share = _cell((x + 0.5) * columns / width - 0.5, columns)
-            alike = True
+    # Places on the model's grid of two rows of nodes: the one above a cell, the one below.
+    at_x = np.empty((count, 2, columns), np.float32)
+    at_y = np.empty((count, 2, columns), np.float32)
+    for row in range(rows):
+        below = row % 2
+        node_y = ((row + 0.5) * height / rows - 0.5) * scale_y + offset_y
+        for i in range(count):
+            for column in range(columns):
+                node_x = ((column + 0.5) * width / columns - 0.5) * scale_x + offset_x
+                at_x[i, below, column] = _clamped(
+                    node_x + pulls[i, row, column, 0] * stretch_x, grid_w
+                )
+                at_y[i, below, column] = _clamped(
+                    node_y + pulls[i, row, column, 1] * stretch_y, grid_h
+                )
+        if row == 0:
+            continue
+        above = 1 - below
+        y0 = _first_pixel(row - 1, rows, height)
+        y1 = _first_pixel(row, rows, height)
+        for column in range(columns - 1):
+            agreed = True
+            label = answers[0][int(at_y[0, above, column]), int(at_x[0, above, column])]
             for i in range(count):
-                gx = x * scale_x + offset_x + _between(row, i, 0, low, share) * stretch_x
-                gy = y * scale_y + offset_y + _between(row, i, 1, low, share) * stretch_y
-                x0, x1, fx = _cell(gx, grid_w)
-                y0, y1, fy = _cell(gy, grid_h)
-                shares[i, 0] = fx
-                shares[i, 1] = fy
-                labels[i, 0] = answers[i][y0, x0]
-                labels[i, 1] = answers[i][y0, x1]
-                labels[i, 2] = answers[i][y1, x0]
-                labels[i, 3] = answers[i][y1, x1]
-                for corner in range(4):
-                    alike = alike and labels[i, corner] == labels[0, 0]
-            if alike:
-                out[y, x] = labels[0, 0]
-                continue
-            found = 0
-            for i in range(count):
-                weight = _between(row, i, 2, low, share)
-                for corner in range(4):
-                    across = shares[i, 0] if corner % 2 == 1 else 1 - shares[i, 0]
-                    down = shares[i, 1] if corner >= 2 else 1 - shares[i, 1]
-                    place = 0
-                    while place < found and candidates[place] != labels[i, corner]:
-                        place += 1
-                    if place == found:
-                        candidates[found] = labels[i, corner]
-                        votes[found] = 0
-                        found += 1
-                    votes[place] += weight * across * down
-            best = 0
-            for place in range(1, found):
-                if votes[place] > votes[best]:
-                    best = place
-            out[y, x] = candidates[best]
+                x = at_x[i, above, column]
+                y = at_y[i, above, column]
+                spread = max(
+                    max(
+                        abs(at_x[i, above, column + 1] - x),
+                        abs(at_x[i, below, column] - x),
+                        abs(at_x[i, below, column + 1] - x),
+                    ),
+                    max(
+                        abs(at_y[i, above, column + 1] - y),
+                        abs(at_y[i, below, column] - y),
+                        abs(at_y[i, below, column + 1] - y),
+                    ),
+                )
+                # All samples lie within the spread of the node, their four neighbours within
+                # one more, the node within one of its own cell.
+                if (
+                    clearances[i][int(y), int(x)] < spread + 3
+                    or answers[i][int(y), int(x)] != label
+                ):
+                    agreed = False
+                    break
+            doubt[row - 1, column] = not agreed
+            if agreed:
+                x0 = _first_pixel(column, columns, width)
+                x1 = _first_pixel(column + 1, columns, width)
+                for y_out in range(y0, y1):
+                    for x_out in range(x0, x1):
+                        out[y_out, x_out] = label
+
+
+@inlined
+def _pulled(pulls: FloatArray, i: int, row: int, column: int, y: float, x: float, c: int) -> float:
+    """Return a pull field's value at (y, x) within a cell, both in [0, 1]."""
+    top = pulls[i, row, column, c] + x * (pulls[i, row, column + 1, c] - pulls[i, row, column, c])
+    low = pulls[i, row + 1, column, c] + x * (
+        pulls[i, row + 1, column + 1, c] - pulls[i, row + 1, column, c]
+    )
+    value: float = top + y * (low - top)
+    return value
+
+
+@inlined
+def _within(pixel: int, node: int, nodes: int, pixels: int) -> float:
+    """Return where a pixel lies in the cell that begins at a node, in [0, 1]."""
+    return min(max((pixel + 0.5) * nodes / pixels - 0.5 - node, 0.0), 1.0)
 
 
 @kernel
-def carry_scores(
-    answers: tuple[FloatArray, ...],
-    winners: tuple[LabelArray, ...],
+def vote(
+    answers: tuple[LabelArray, ...],
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
+    doubt: UInt8Array,
     out: LabelArray,
 ) -> None:
-    """Write the class with the highest blended score a frame pixel.
+    """Write the label with most votes at the pixels of cells in doubt.
 
-    `answers` are n grids of class scores (h, w, C), `winners` their argmax (h, w).
+    `answers` are n label grids (h, w). A keyframe's weight is shared out among the four grid
+    cells around the sampled place.
+    """
+    count, rows, columns, _ = pulls.shape
+    height, width = out.shape
+    grid_h, grid_w = answers[0].shape
+    scale_x, offset_x, scale_y, offset_y = placement
+    stretch_x, stretch_y = scale_x * width / columns, scale_y * height / rows
+    candidates = np.empty(4 * count, np.int64)
+    votes = np.empty(4 * count, np.float64)
+    for row in range(rows - 1):
+        y_first = _first_pixel(row, rows, height)
+        y_end = _first_pixel(row + 1, rows, height)
+        for column in range(columns - 1):
+            if doubt[row, column] == 0:
+                continue
+            x_first = _first_pixel(column, columns, width)
+            x_end = _first_pixel(column + 1, columns, width)
+            for y in range(y_first, y_end):
+                down = _within(y, row, rows, height)
+                for x in range(x_first, x_end):
+                    across = _within(x, column, columns, width)
+                    found = 0
+                    for i in range(count):
+                        dx = _pulled(pulls, i, row, column, down, across, 0)
+                        dy = _pulled(pulls, i, row, column, down, across, 1)
+                        weight = _pulled(pulls, i, row, column, down, across, 2)
+                        gx = _clamped(x * scale_x + offset_x + dx * stretch_x, grid_w)
+                        gy = _clamped(y * scale_y + offset_y + dy * stretch_y, grid_h)
+                        x0, y0 = int(gx), int(gy)
+                        for corner in range(4):
+                            right, under = corner % 2, corner // 2
+                            part_x = gx - x0 if right else 1 - (gx - x0)
+                            part_y = gy - y0 if under else 1 - (gy - y0)
+                            label = np.int64(
+                                answers[i][min(y0 + under, grid_h - 1), min(x0 + right, grid_w - 1)]
+                            )
+                            place = 0
+                            while place < found and candidates[place] != label:
+                                place += 1
+                            if place == found:
+                                candidates[found] = label
+                                votes[found] = 0.0
+                                found += 1
+                            votes[place] += weight * part_x * part_y
+                    best = 0
+                    for place in range(1, found):
+                        if votes[place] > votes[best]:
+                            best = place
+                    out[y, x] = candidates[best]
+
+
+@kernel
+def blend(
+    answers: tuple[FloatArray, ...],
+    pulls: FloatArray,
+    placement: tuple[float, float, float, float],
+    doubt: UInt8Array,
+    out: LabelArray,
+) -> None:
+    """Write the class with the highest blended score at the pixels of cells in doubt.
+
+    `answers` are n grids of class scores (h, w, C).
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
     grid_h, grid_w, classes = answers[0].shape
     scale_x, offset_x, scale_y, offset_y = placement
     stretch_x, stretch_y = scale_x * width / columns, scale_y * height / rows
-    row = np.empty((count, columns, 3), np.float32)
-    cells = np.empty((count, 4), np.int64)
-    shares = np.empty((count, 2), np.float32)
     blended = np.empty(classes, np.float32)
-    for y in range(height):
-        _blend_rows(pulls, y, height, row)
-        for x in range(width):
-            low, _high, share = _cell((x + 0.5) * columns / width - 0.5, columns)
-            first = np.int64(-1)
-            alike = True
-            for i in range(count):
-                gx = x * scale_x + offset_x + _between(row, i, 0, low, share) * stretch_x
-                gy = y * scale_y + offset_y + _between(row, i, 1, low, share) * stretch_y
-                x0, x1, fx = _cell(gx, grid_w)
-                y0, y1, fy = _cell(gy, grid_h)
-                shares[i, 0] = fx
-                shares[i, 1] = fy
-                cells[i, 0] = y0
-                cells[i, 1] = y1
-                cells[i, 2] = x0
-                cells[i, 3] = x1
-                if i == 0:
-                    first = np.int64(winners[i][y0, x0])
-                alike = (
-                    alike
-                    and winners[i][y0, x0] == first
-                    and winners[i][y0, x1] == first
-                    and winners[i][y1, x0] == first
-                    and winners[i][y1, x1] == first
-                )
-            if alike:
-                out[y, x] = first
+    for row in range(rows - 1):
+        y_first = _first_pixel(row, rows, height)
+        y_end = _first_pixel(row + 1, rows, height)
+        for column in range(columns - 1):
+            if doubt[row, column] == 0:
                 continue
-            blended[:] = 0
-            for i in range(count):
-                weight = _between(row, i, 2, low, share)
-                top, bottom = weight * (1 - shares[i, 1]), weight * shares[i, 1]
-                left, right = 1 - shares[i, 0], shares[i, 0]
-                scores = answers[i]
-                y0, y1, x0, x1 = cells[i, 0], cells[i, 1], cells[i, 2], cells[i, 3]
-                for k in range(classes):
-                    blended[k] += top * (left * scores[y0, x0, k] + right * scores[y0, x1, k])
-                    blended[k] += bottom * (left * scores[y1, x0, k] + right * scores[y1, x1, k])
-            best = 0
-            for k in range(1, classes):
-                if blended[k] > blended[best]:
-                    best = k
-            out[y, x] = best
+            x_first = _first_pixel(column, columns, width)
+            x_end = _first_pixel(column + 1, columns, width)
+            for y in range(y_first, y_end):
+                down = _within(y, row, rows, height)
+                for x in range(x_first, x_end):
+                    across = _within(x, column, columns, width)
+                    blended[:] = 0
+                    for i in range(count):
+                        dx = _pulled(pulls, i, row, column, down, across, 0)
+                        dy = _pulled(pulls, i, row, column, down, across, 1)
+                        weight = _pulled(pulls, i, row, column, down, across, 2)
+                        gx = _clamped(x * scale_x + offset_x + dx * stretch_x, grid_w)
+                        gy = _clamped(y * scale_y + offset_y + dy * stretch_y, grid_h)
+                        x0, y0 = int(gx), int(gy)
+                        x1, y1 = min(x0 + 1, grid_w - 1), min(y0 + 1, grid_h - 1)
+                        fx, fy = gx - x0, gy - y0
+                        a = np.float32(weight * (1 - fx) * (1 - fy))
+                        b = np.float32(weight * fx * (1 - fy))
+                        c = np.float32(weight * (1 - fx) * fy)
+                        d = np.float32(weight * fx * fy)
+                        scores = answers[i]
+                        for k in range(classes):
+                            blended[k] += (
+                                a * scores[y0, x0, k]
+                                + b * scores[y0, x1, k]
+                                + c * scores[y1, x0, k]
+                                + d * scores[y1, x1, k]
+                            )
+                    best = 0
+                    for k in range(1, classes):
+                        if blended[k] > blended[best]:
+                            best = k
+                    out[y, x] = best

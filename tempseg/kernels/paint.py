@@ -12,25 +12,18 @@ __all__ = ["count_labels", "paint"]
 
 
 @inlined
-def _tint(
-    labels: LabelArray, y: int, x: int, reach: int, alphas: NDArray[np.uint16], outline: int
-) -> tuple[int, int]:
-    """Return the label that tints a pixel, and how strongly (0..256).
-
-    Next to a border between labels the tinted side of it is drawn with the outline's strength.
-    """
-    height, width = labels.shape
-    label = labels[y, x]
-    alpha = int(alphas[label])
-    right = labels[y, min(x + reach, width - 1)]
-    below = labels[min(y + reach, height - 1), x]
-    if right != label or below != label:
-        other = right if right != label else below
-        if alpha == 0 and alphas[other] != 0:
-            return int(other), outline
-        if alpha != 0:
-            return int(label), outline
-    return int(label), alpha
+def _mix(
+    plane: UInt8Array, out: UInt8Array, row: int, start: int, end: int, colour: int, alpha: int
+) -> None:
+    """Blend a colour over part of a row; alpha in 1/256."""
+    if alpha == 0:
+        for x in range(start, end):
+            out[row, x] = plane[row, x]
+        return
+    added = np.uint16(colour * alpha)
+    kept = np.uint16(256 - alpha)
+    for x in range(start, end):
+        out[row, x] = np.uint8((np.uint16(plane[row, x]) * kept + added) >> np.uint16(8))
 
 
 @kernel
@@ -45,6 +38,10 @@ def paint(
 ) -> None:
     """Blend each label's colour over 4:2:0 planes.
 
+    A pixel whose right or lower neighbour at `reach` holds another label is drawn as outline: in
+    its own label's colour, or the neighbour's where its own is untinted. Chroma takes the tint
+    of every other pixel of every other row.
+
     Parameters
     ----------
     planes, out : (y, u, v)
@@ -55,30 +52,42 @@ def paint(
     alphas : array, shape (n,)
         Strength of each label's tint in 1/256.
     outline : int
-        Strength of the tint along borders between labels in 1/256.
+        Strength of the tint of outlines in 1/256.
     reach : int
-        Width of that line in pixels.
+        Width of an outline in pixels.
     """
     height, width = labels.shape
-    rows, columns = planes[1].shape
-    for row in range(rows):
-        for column in range(columns):
-            count = 0
-            sum_u = 0
-            sum_v = 0
-            sum_a = 0
-            for y in range(2 * row, min(2 * row + 2, height)):
-                for x in range(2 * column, min(2 * column + 2, width)):
-                    label, alpha = _tint(labels, y, x, reach, alphas, outline)
-                    luma = int(planes[0][y, x])
-                    out[0][y, x] = (luma * (256 - alpha) + int(colours[label, 0]) * alpha) >> 8
-                    sum_u += int(colours[label, 1]) * alpha
-                    sum_v += int(colours[label, 2]) * alpha
-                    sum_a += alpha
-                    count += 1
-            rest = 256 * count - sum_a
-            out[1][row, column] = (int(planes[1][row, column]) * rest + sum_u) // (256 * count)
-            out[2][row, column] = (int(planes[2][row, column]) * rest + sum_v) // (256 * count)
+    for y in range(height):
+        below = min(y + reach, height - 1)
+        x = 0
+        while x < width:
+            label = labels[y, x]
+            end = x
+            # Most pixels lie in runs of one label, which are mixed at once.
+            while (
+                end < width
+                and labels[y, end] == label
+                and labels[below, end] == label
+                and labels[y, min(end + reach, width - 1)] == label
+            ):
+                end += 1
+            tint = np.int64(label)
+            alpha = np.int64(alphas[label])
+            if end == x:
+                right = labels[y, min(x + reach, width - 1)]
+                other = right if right != label else labels[below, x]
+                if alpha != 0:
+                    alpha = outline
+                elif alphas[other] != 0:
+                    tint = np.int64(other)
+                    alpha = outline
+                end = x + 1
+            _mix(planes[0], out[0], y, x, end, colours[tint, 0], alpha)
+            if y % 2 == 0:
+                left, stop = (x + 1) // 2, (end + 1) // 2
+                _mix(planes[1], out[1], y // 2, left, stop, colours[tint, 1], alpha)
+                _mix(planes[2], out[2], y // 2, left, stop, colours[tint, 2], alpha)
+            x = end
 
 
 @kernel
@@ -87,5 +96,9 @@ def count_labels(labels: LabelArray, out: NDArray[np.int64]) -> None:
     out[:] = 0
     height, width = labels.shape
     for y in range(height):
-        for x in range(width):
-            out[labels[y, x]] += 1
+        start = 0
+        for x in range(1, width):
+            if labels[y, x] != labels[y, start]:
+                out[labels[y, start]] += x - start
+                start = x
+        out[labels[y, start]] += width - start

@@ -1,0 +1,122 @@
+"""Carrying kernels against their slow twins."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tempseg.kernels import carry
+from tempseg.types import Placement
+from tests import naive
+
+CASES = [
+    # keyframes, model grid, working grid, frame
+    (1, (6, 8), (6, 8), (6, 8)),
+    (2, (9, 7), (5, 6), (12, 17)),
+    (3, (66, 34), (8, 10), (21, 30)),
+    (4, (4, 4), (6, 6), (19, 13)),
+    (2, (60, 80), (12, 16), (30, 40)),
+    (2, (48, 48), (48, 48), (3, 5)),
+]
+
+
+def _pulls(rng, count, working, reach=1.5):
+    pulls = rng.normal(0, reach, (count, *working, 3)).astype(np.float32)
+    pulls[..., 2] = rng.uniform(0.01, 1, (count, *working))
+    return pulls
+
+
+def _blocky(rng, shape, classes):
+    """Labels with wide inner areas as well as borders, so that both passes have work."""
+    side = max(3, shape[0] // 2)
+    small = rng.integers(0, classes, (-(-shape[0] // side), -(-shape[1] // side)))
+    return np.kron(small, np.ones((side, side), int))[: shape[0], : shape[1]].astype(np.uint8)
+
+
+def _place(grid, frame):
+    where = Placement.stretch(grid, frame)
+    return where.scale_x, where.offset_x, where.scale_y, where.offset_y
+
+
+def _settle(winners, pulls, placement, out):
+    clearances = []
+    for labels in winners:
+        inner = np.empty(labels.shape, np.uint8)
+        carry.inner(labels, inner)
+        clearances.append(cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3))
+    doubt = np.full((pulls.shape[1] - 1, pulls.shape[2] - 1), 9, np.uint8)
+    carry.settle(tuple(winners), tuple(clearances), pulls, placement, doubt, out)
+    return doubt
+
+
+@pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("reach", [0.05, 1.5])
+def test_carried_label_has_the_most_votes(count, grid, working, frame, dtype, reach):
+    rng = np.random.default_rng(count)
+    shared = _blocky(rng, grid, 3).astype(dtype)
+    answers = (shared, *(_blocky(rng, grid, 2).astype(dtype) for _ in range(count - 1)))
+    pulls = _pulls(rng, count, working, reach)
+    out = np.full(frame, 77, dtype)
+    doubt = _settle(answers, pulls, _place(grid, frame), out)
+    carry.vote(answers, pulls, _place(grid, frame), doubt, out)
+    votes = naive.label_votes(answers, pulls, _place(grid, frame), frame)
+    for y, x in np.ndindex(frame):
+        assert votes[y][x].get(int(out[y, x]), 0) >= max(votes[y][x].values()) - 1e-5
+
+
+@pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
+@pytest.mark.parametrize("reach", [0.05, 1.5])
+def test_carried_class_has_the_highest_blended_score(count, grid, working, frame, reach):
+    rng = np.random.default_rng(count)
+    answers, winners = [], []
+    for _ in range(count):
+        labels = _blocky(rng, grid, 4)
+        scores = rng.dirichlet(np.ones(4), grid) * 0.4 + 0.6 * np.eye(4)[labels]
+        answers.append(np.ascontiguousarray(scores, np.float32))
+        winners.append(np.empty(grid, np.uint8))
+        carry.argmax(answers[-1], winners[-1])
+    pulls = _pulls(rng, count, working, reach)
+    out = np.full(frame, 77, np.uint8)
+    doubt = _settle(winners, pulls, _place(grid, frame), out)
+    carry.blend(tuple(answers), pulls, _place(grid, frame), doubt, out)
+    blended = naive.blended_scores(answers, pulls, _place(grid, frame), frame)
+    taken = np.take_along_axis(blended, out[..., None].astype(int), 2)[..., 0]
+    assert np.all(taken >= blended.max(axis=2) - 1e-5)
+
+
+def test_cells_away_from_borders_are_settled_at_once():
+    labels = np.zeros((60, 80), np.uint8)
+    labels[:, 40:] = 1
+    pulls = np.zeros((1, 60, 80, 3), np.float32)
+    out = np.empty((120, 160), np.uint8)
+    doubt = _settle((labels,), pulls, _place(labels.shape, out.shape), out)
+    assert doubt.mean() < 0.15
+    assert doubt[:, 38:41].all()
+
+
+def test_argmax_takes_the_first_of_equals():
+    scores = np.array([[[0.2, 0.4, 0.4], [0.5, 0.5, 0.0]]], np.float32)
+    out = np.empty((1, 2), np.uint8)
+    carry.argmax(scores, out)
+    assert out.tolist() == [[1, 0]]
+
+
+def test_inner_cells_have_four_neighbours_of_their_own_label():
+    labels = np.array([[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 1]], np.uint8)
+    out = np.empty_like(labels)
+    carry.inner(labels, out)
+    assert out.tolist() == [[1, 1, 0, 0]] * 3
+
+
+def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 256, (37, 53), dtype=np.uint8)
+    pulls = np.zeros((1, 20, 30, 3), np.float32)
+    pulls[..., 2] = 1
+    out = np.empty_like(labels)
+    place = _place(labels.shape, labels.shape)
+    doubt = _settle((labels,), pulls, place, out)
+    carry.vote((labels,), pulls, place, doubt, out)
+    np.testing.assert_array_equal(out, labels)

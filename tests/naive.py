@@ -1,0 +1,157 @@
+"""Slow twins of the kernels, written from their definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating] | NDArray[np.integer]
+
+
+def bilinear(grid: Array, x: float, y: float) -> NDArray[np.float64]:
+    """Return the grid's value at a position, the border repeated outside."""
+    height, width = grid.shape[:2]
+    x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+    x0, y0 = int(np.floor(x)), int(np.floor(y))
+    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
+    fx, fy = x - x0, y - y0
+    values = grid.astype(np.float64)
+    top = (1 - fx) * values[y0, x0] + fx * values[y0, x1]
+    bottom = (1 - fx) * values[y1, x0] + fx * values[y1, x1]
+    return (1 - fy) * top + fy * bottom
+
+
+def compose(step: Array, motion: Array) -> NDArray[np.float64]:
+    """Follow `step`, then `motion` from where it leads."""
+    out = np.empty(step.shape)
+    for y, x in np.ndindex(step.shape[:2]):
+        dx, dy = step[y, x]
+        out[y, x] = step[y, x] + bilinear(motion, x + dx, y + dy)
+    return out
+
+
+def residual(target: Array, source: Array, flow: Array) -> NDArray[np.float64]:
+    """Return |target - carried source|, 255 where the source is outside."""
+    height, width = target.shape
+    out = np.empty(target.shape)
+    for y, x in np.ndindex(target.shape):
+        sx, sy = x + float(flow[y, x, 0]), y + float(flow[y, x, 1])
+        if not (-0.5 <= sx <= width - 0.5 and -0.5 <= sy <= height - 0.5):
+            out[y, x] = 255
+        else:
+            out[y, x] = abs(float(target[y, x]) - float(bilinear(source, sx, sy)))
+    return out
+
+
+def structure(target: Array, source: Array, flow: Array, block: int) -> NDArray[np.float64]:
+    """Return (correlation, contrast) of each block of target and carried source."""
+    height, width = target.shape
+    rows, columns = -(-height // block), -(-width // block)
+    out = np.zeros((rows, columns, 2))
+    for row, column in np.ndindex(rows, columns):
+        pairs = []
+        for y in range(row * block, min((row + 1) * block, height)):
+            for x in range(column * block, min((column + 1) * block, width)):
+                sx = int(np.floor(x + float(flow[y, x, 0]) + 0.5))
+                sy = int(np.floor(y + float(flow[y, x, 1]) + 0.5))
+                if 0 <= sx < width and 0 <= sy < height:
+                    pairs.append((float(target[y, x]), float(source[sy, sx])))
+        if len(pairs) < 2:
+            continue
+        t, s = np.array(pairs).T
+        out[row, column, 1] = max(t.std(), s.std())
+        if t.std() > 0 and s.std() > 0:
+            out[row, column, 0] = np.corrcoef(t, s)[0, 1]
+    return out
+
+
+def shares(
+    answers: Sequence[Array],
+    pulls: Array,
+    placement: tuple[float, ...],
+    x: int,
+    y: int,
+    size: tuple[int, int],
+) -> list[tuple[int, int, int, float]]:
+    """Return (keyframe, grid row, grid column, weight) of all that a frame pixel is made of."""
+    height, width = size
+    _, rows, columns, _ = pulls.shape
+    scale_x, offset_x, scale_y, offset_y = placement
+    parts = []
+    for i, answer in enumerate(answers):
+        dx, dy, weight = bilinear(
+            pulls[i], (x + 0.5) * columns / width - 0.5, (y + 0.5) * rows / height - 0.5
+        )
+        source_x, source_y = x + dx * width / columns, y + dy * height / rows
+        gx = min(max(source_x * scale_x + offset_x, 0.0), answer.shape[1] - 1.0)
+        gy = min(max(source_y * scale_y + offset_y, 0.0), answer.shape[0] - 1.0)
+        for row in (int(gy), int(gy) + 1):
+            for column in (int(gx), int(gx) + 1):
+                share = (1 - abs(gy - row)) * (1 - abs(gx - column)) * weight
+                if share > 0:
+                    parts.append((i, row, column, float(share)))
+    return parts
+
+
+def label_votes(
+    answers: Sequence[Array], pulls: Array, placement: tuple[float, ...], size: tuple[int, int]
+) -> list[list[dict[int, float]]]:
+    """Return the votes that every label gets at every frame pixel."""
+    height, width = size
+    out = []
+    for y in range(height):
+        line = []
+        for x in range(width):
+            votes: dict[int, float] = {}
+            for i, row, column, share in shares(answers, pulls, placement, x, y, size):
+                label = int(answers[i][row, column])
+                votes[label] = votes.get(label, 0.0) + share
+            line.append(votes)
+        out.append(line)
+    return out
+
+
+def blended_scores(
+    answers: Sequence[Array], pulls: Array, placement: tuple[float, ...], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Return the blended class scores of every frame pixel."""
+    out = np.zeros((*size, answers[0].shape[2]))
+    for y, x in np.ndindex(size):
+        for i, row, column, share in shares(answers, pulls, placement, x, y, size):
+            out[y, x] += share * answers[i][row, column]
+    return out
+
+
+def paint(
+    planes: Sequence[Array],
+    labels: Array,
+    colours: Array,
+    alphas: Array,
+    outline: int,
+    reach: int,
+) -> list[NDArray[np.float64]]:
+    """Return 4:2:0 planes with every label's colour mixed in."""
+    height, width = labels.shape
+    tint = np.zeros((height, width), np.int64)
+    alpha = np.zeros((height, width))
+    for y, x in np.ndindex(height, width):
+        own = int(labels[y, x])
+        near = [
+            int(labels[y, min(x + reach, width - 1)]),
+            int(labels[min(y + reach, height - 1), x]),
+        ]
+        others = [label for label in near if label != own]
+        tint[y, x], alpha[y, x] = own, alphas[own]
+        if others:
+            if alphas[own] > 0:
+                alpha[y, x] = outline
+            elif alphas[others[0]] > 0:
+                tint[y, x], alpha[y, x] = others[0], outline
+    alpha /= 256
+    out = [planes[0] * (1 - alpha) + colours[tint, 0] * alpha]
+    for channel in (1, 2):
+        a, c = alpha[::2, ::2], colours[tint[::2, ::2], channel]
+        out.append(planes[channel] * (1 - a) + c * a)
+    return out

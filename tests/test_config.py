@@ -1,0 +1,105 @@
+"""The config tree, its files and its errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tempseg.config import Config, load_config
+from tempseg.errors import ConfigError
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)
+def test_shipped_config_loads(path):
+    load_config(path)
+
+
+def test_default_toml_says_what_the_defaults_are():
+    assert load_config(CONFIGS / "default.toml") == Config()
+
+
+def test_default_toml_names_every_key():
+    text = (CONFIGS / "default.toml").read_text()
+    for section, keys in Config().model_dump().items():
+        _, _, body = text.partition(f"\n[{section}]\n")
+        lines = body.split("\n[")[0].splitlines()
+        named = {line.lstrip("# ").partition(" =")[0] for line in lines}
+        assert set(keys) <= named
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("keyframe.intervl=3", "keyframe.intervl: no such key; did you mean keyframe.interval?"),
+        ("interval=3", "interval: no such key; did you mean keyframe.interval?"),
+        ("keyframe.interval=0", "keyframe.interval: input should be greater than or equal to 1"),
+        ("keyframe.interval=1.5", "keyframe.interval"),
+        ("keyframe.interval=true", "keyframe.interval"),
+        ("keyframe.scene_threshold=nan", "keyframe.scene_threshold"),
+        ("keyframe.min_interval=30", "min_interval (30) is above max_interval (15)"),
+        ("segmenter.output=softmax", "segmenter.output"),
+        ("segmenter.input_size=[3]", "segmenter.input_size"),
+        ("flow.preset=slow", "flow.preset"),
+        ("nothing", "expected KEY=VALUE"),
+        ("x.y=1", "x.y: no such key"),
+    ],
+)
+def test_wrong_override_is_told_by_its_key(override, told):
+    with pytest.raises(ConfigError) as caught:
+        load_config(overrides=[override])
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_override_beats_file_beats_default(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[keyframe]\ninterval = 7\nmax_interval = 9\n")
+    config = load_config(path, overrides=["keyframe.interval=5"])
+    assert config.keyframe.interval == 5
+    assert config.keyframe.max_interval == 9
+    assert config.keyframe.min_interval == Config().keyframe.min_interval
+
+
+def test_error_in_a_file_names_the_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[keyframe]\nintervall = 7\n")
+    with pytest.raises(ConfigError, match=r"mine\.toml: keyframe\.intervall: no such key"):
+        load_config(path)
+
+
+@pytest.mark.parametrize("text", ["[keyframe", "keyframe = 3\n", "\x00", "[[flow]]\n"])
+def test_broken_file_is_a_config_error(tmp_path, text):
+    path = tmp_path / "broken.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="broken"):
+        load_config(path)
+
+
+def test_missing_file_and_folder_are_config_errors(tmp_path):
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(ConfigError):
+            load_config(path)
+
+
+def test_models_own_file_goes_under_the_users(tmp_path):
+    model = tmp_path / "net.tflite"
+    model.write_bytes(b"")
+    (tmp_path / "net.toml").write_text("[segmenter]\nmean = 0.0\nscale = 0.5\n")
+    config = load_config(overrides={"segmenter.model": str(model), "segmenter.scale": 0.25})
+    assert config.segmenter.mean == 0.0
+    assert config.segmenter.scale == 0.25
+
+
+def test_models_own_file_may_hold_no_other_section(tmp_path):
+    model = tmp_path / "net.tflite"
+    model.write_bytes(b"")
+    (tmp_path / "net.toml").write_text("[keyframe]\ninterval = 3\n")
+    with pytest.raises(ConfigError, match="only \\[segmenter\\]"):
+        load_config(overrides={"segmenter.model": str(model)})
+
+
+def test_text_that_is_no_toml_is_a_plain_string():
+    assert load_config(overrides=["segmenter.model=a b/c.tflite"]).segmenter.model == "a b/c.tflite"

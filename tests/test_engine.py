@@ -1,0 +1,316 @@
+"""The engine on rendered scenes with exact labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tempseg.class_sets import class_set
+from tempseg.engine import Engine, EngineSettings
+from tempseg.errors import ModelError
+from tempseg.flows import DisFlow
+from tempseg.policies import AdaptivePolicy, IntervalPolicy
+from tempseg.synthetic import MovingShape, moving_shapes
+from tempseg.types import (
+    Frame,
+    KeyframeReason,
+    Origin,
+    Placement,
+    Prediction,
+    SegmenterInfo,
+)
+
+
+class TruthSegmenter:
+    """Answers with a scene's exact labels, and notes on which frames it was asked."""
+
+    def __init__(self, scene, *, scores=False):
+        self.info = SegmenterInfo("truth", "masks", class_set("camvid"))
+        self.asked = []
+        self._scene = scene
+        self._scores = scores
+
+    def segment(self, frame):
+        self.asked.append(frame.index)
+        labels = self._scene.render(frame.index).labels
+        placement = Placement.stretch(labels.shape, frame.size)
+        if self._scores:
+            scores = np.eye(11, dtype=np.float32)[labels] * np.float32(0.9) + np.float32(0.01)
+            return Prediction(placement, scores=np.ascontiguousarray(scores))
+        return Prediction(placement, labels=labels)
+
+
+def _frames(scene):
+    return [
+        Frame.from_image(scene.render(i).image, index=i, pts=i) for i in range(len(scene))
+    ]
+
+
+def _run(scene, *, policy=None, scores=False, **overrides):
+    segmenter = TruthSegmenter(scene, scores=scores)
+    engine = Engine(
+        segmenter,
+        DisFlow("medium"),
+        policy=policy or IntervalPolicy(8),
+        settings=EngineSettings(**overrides),
+    )
+    results = []
+    for frame in _frames(scene):
+        results += engine.push(frame)
+    results += engine.flush()
+    return segmenter, results
+
+
+def _iou(found, expected, label):
+    union = np.count_nonzero((found == label) | (expected == label))
+    return np.count_nonzero((found == label) & (expected == label)) / union
+
+
+def _disc(**changes):
+    shape = MovingShape((80, 96), (72, 72), velocity=(2.5, 0.75))
+    return replace(shape, **changes)
+
+
+@pytest.fixture(scope="module")
+def disc():
+    return moving_shapes(
+        [_disc()], width=320, height=192, frame_count=25, background_velocity=(-1.0, 0.0)
+    )
+
+
+@pytest.fixture(scope="module")
+def cut():
+    return moving_shapes([_disc(size=(30, 30))], width=320, height=192, frame_count=20, cuts=[9])
+
+
+@pytest.mark.parametrize("scores", [False, True], ids=["labels", "scores"])
+@pytest.mark.parametrize(("lookahead", "least"), [(0, 0.8), (20, 0.9)])
+def test_moving_disc_is_carried_to_every_frame(disc, scores, lookahead, least):
+    _, results = _run(disc, scores=scores, lookahead=lookahead)
+    for result in results:
+        expected = disc.render(result.frame.index).labels
+        assert _iou(result.segmentation.labels, expected, 8) > least
+
+
+def test_keyframes_keep_the_segmenters_answer_exactly(disc):
+    _, results = _run(disc)
+    for result in results:
+        if result.origin is Origin.SEGMENTED:
+            expected = disc.render(result.frame.index).labels
+            np.testing.assert_array_equal(result.segmentation.labels, expected)
+
+
+def test_interval_sets_when_the_segmenter_runs(disc):
+    segmenter, results = _run(disc, policy=IntervalPolicy(8))
+    assert segmenter.asked == [0, 8, 16, 24]
+    assert [r.reason for r in results if r.reason] == [
+        KeyframeReason.FIRST,
+        *[KeyframeReason.INTERVAL] * 3,
+    ]
+
+
+def test_both_sides_are_blended_where_the_input_is_read_ahead(disc):
+    _, results = _run(disc, lookahead=20)
+    assert {r.origin for r in results if r.reason is None} == {Origin.INTERPOLATED}
+
+
+def test_causal_engine_answers_at_once_from_the_past(disc):
+    engine = Engine(
+        TruthSegmenter(disc),
+        DisFlow("fast"),
+        policy=IntervalPolicy(8),
+        settings=EngineSettings(lookahead=0),
+    )
+    for frame in _frames(disc):
+        (result,) = engine.push(frame)
+        assert result.frame is frame
+        assert result.origin in (Origin.SEGMENTED, Origin.PROPAGATED)
+    assert engine.flush() == []
+
+
+@pytest.mark.parametrize("lookahead", [0, 1, 3, 8, 30])
+@pytest.mark.parametrize("per_side", [1, 2])
+def test_no_more_frames_are_held_back_than_the_lookahead(disc, lookahead, per_side):
+    engine = Engine(
+        TruthSegmenter(disc),
+        DisFlow("ultrafast"),
+        policy=IntervalPolicy(6),
+        settings=EngineSettings(lookahead=lookahead, keyframes_per_side=per_side),
+    )
+    emitted = []
+    for frame in _frames(disc):
+        emitted += [result.frame.index for result in engine.push(frame)]
+        assert frame.index + 1 - len(emitted) <= lookahead
+    emitted += [result.frame.index for result in engine.flush()]
+    assert emitted == list(range(len(disc)))
+
+
+def test_scene_cut_is_a_keyframe_of_its_own(cut):
+    segmenter, results = _run(cut, policy=IntervalPolicy(50), lookahead=50)
+    assert segmenter.asked == [0, 9]
+    assert results[9].reason is KeyframeReason.SCENE_CUT
+    assert results[9].evidence.scene_change > 0.5
+
+
+@pytest.mark.parametrize("per_side", [1, 3])
+def test_nothing_is_carried_across_a_cut(cut, per_side):
+    class SideSegmenter(TruthSegmenter):
+        """Answers 1 before the cut and 2 after it."""
+
+        def segment(self, frame):
+            labels = np.full(frame.size, 1 if frame.index < 9 else 2, np.uint8)
+            return Prediction(Placement.stretch(frame.size, frame.size), labels=labels)
+
+    engine = Engine(
+        SideSegmenter(cut),
+        DisFlow("fast"),
+        policy=IntervalPolicy(4),
+        settings=EngineSettings(lookahead=30, keyframes_per_side=per_side),
+    )
+    results = [r for frame in _frames(cut) for r in engine.push(frame)] + engine.flush()
+    for result in results:
+        assert np.all(result.segmentation.labels == (1 if result.frame.index < 9 else 2))
+
+
+def test_fade_and_flash_are_no_cuts(disc):
+    gains = np.concatenate([np.linspace(1, 0.3, 12), [1.3], np.ones(12)])
+    frames = [
+        Frame.from_image(
+            np.clip(frame.image * gain, 0, 255).astype(np.uint8), index=frame.index, pts=frame.pts
+        )
+        for frame, gain in zip(_frames(disc), gains, strict=True)
+    ]
+    engine = Engine(TruthSegmenter(disc), DisFlow("medium"), policy=IntervalPolicy(50))
+    results = [r for frame in frames for r in engine.push(frame)] + engine.flush()
+    assert [r.reason for r in results if r.reason] == [KeyframeReason.FIRST]
+
+
+def test_new_content_raises_the_drift_until_a_keyframe_comes():
+    fast = moving_shapes(
+        [_disc(velocity=(16.0, 0.0))], width=320, height=192, frame_count=16
+    )
+    policy = AdaptivePolicy(drift_threshold=0.05, min_interval=2, max_interval=15)
+    _, results = _run(fast, policy=policy)
+    drifted = [r for r in results if r.reason is KeyframeReason.DRIFT]
+    assert drifted
+    assert all(r.evidence.drift > 0.05 for r in drifted)
+
+
+def test_still_scene_needs_keyframes_only_at_the_longest_interval():
+    still = moving_shapes([_disc(velocity=(0.0, 0.0))], width=320, height=192, frame_count=22)
+    policy = AdaptivePolicy(drift_threshold=0.05, min_interval=2, max_interval=10)
+    segmenter, _ = _run(still, policy=policy)
+    assert segmenter.asked == [0, 10, 20]
+
+
+def test_no_threshold_can_freeze_the_output(disc):
+    policy = AdaptivePolicy(drift_threshold=1.0, min_interval=1, max_interval=5)
+    segmenter, _ = _run(disc, policy=policy, scene_threshold=1.0)
+    assert np.diff(segmenter.asked).max() <= 5
+
+
+def test_every_frame_as_keyframe_needs_no_motion(disc):
+    class NoFlow:
+        def estimate(self, target, source):
+            raise AssertionError("asked for motion")
+
+    segmenter = TruthSegmenter(disc)
+    engine = Engine(segmenter, NoFlow(), policy=IntervalPolicy(1))
+    results = [r for frame in _frames(disc) for r in engine.push(frame)] + engine.flush()
+    assert segmenter.asked == list(range(len(disc)))
+    assert {r.origin for r in results} == {Origin.SEGMENTED}
+
+
+def test_same_frames_give_the_same_bytes(disc):
+    runs = [_run(disc, keyframes_per_side=2)[1] for _ in range(2)]
+    for first, second in zip(*runs, strict=True):
+        assert first.segmentation.labels.tobytes() == second.segmentation.labels.tobytes()
+        assert first.evidence == second.evidence
+
+
+def test_frames_given_to_the_engine_are_not_written_to(disc):
+    frames = _frames(disc)
+    before = [frame.image.copy() for frame in frames]
+    engine = Engine(TruthSegmenter(disc), DisFlow("fast"), policy=IntervalPolicy(5))
+    for frame in frames:
+        engine.push(frame)
+    engine.flush()
+    for frame, image in zip(frames, before, strict=True):
+        np.testing.assert_array_equal(frame.image, image)
+
+
+def test_engine_starts_afresh_after_a_flush(disc):
+    segmenter, first = _run(disc)
+    engine = Engine(segmenter, DisFlow("medium"), policy=IntervalPolicy(8))
+    for _ in range(2):
+        results = [r for frame in _frames(disc) for r in engine.push(frame)] + engine.flush()
+        for one, other in zip(first, results, strict=True):
+            np.testing.assert_array_equal(one.segmentation.labels, other.segmentation.labels)
+
+
+def test_flush_of_an_idle_engine_is_empty(disc):
+    assert Engine(TruthSegmenter(disc), DisFlow(), policy=IntervalPolicy(2)).flush() == []
+
+
+def test_object_that_leaves_is_gone_with_the_keyframe_that_says_so():
+    leaving = moving_shapes([_disc(vanishes_at=8)], width=320, height=192, frame_count=17)
+    _, results = _run(leaving, policy=IntervalPolicy(8), lookahead=0)
+    assert not np.any(results[9].segmentation.labels == 8)
+
+
+def test_frame_of_another_size_is_refused(disc):
+    engine = Engine(TruthSegmenter(disc), DisFlow(), policy=IntervalPolicy(2))
+    engine.push(_frames(disc)[0])
+    with pytest.raises(ValueError, match="frame 1 is \\(10, 20\\)"):
+        engine.push(Frame.from_image(np.zeros((10, 20, 3), np.uint8), index=1, pts=1))
+
+
+def test_answer_on_another_grid_is_a_model_error_with_both_grids(disc):
+    class Growing(TruthSegmenter):
+        def segment(self, frame):
+            labels = np.zeros((20 + frame.index, 30), np.uint8)
+            return Prediction(Placement.stretch(labels.shape, frame.size), labels=labels)
+
+    engine = Engine(Growing(disc), DisFlow("fast"), policy=IntervalPolicy(2))
+    with pytest.raises(ModelError, match=r"truth: frame 2 .*\(22, 30\), frame 0 on \(20, 30\)"):
+        for frame in _frames(disc):
+            engine.push(frame)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+    lookahead=st.integers(0, 6),
+    interval=st.integers(1, 6),
+    per_side=st.integers(1, 3),
+)
+def test_any_size_and_setting_gives_each_frame_once(height, width, lookahead, interval, per_side):
+    rng = np.random.default_rng(height * 71 + width)
+
+    class Constant:
+        info = SegmenterInfo("constant", "callable", class_set("camvid"))
+
+        def segment(self, frame):
+            labels = np.full((3, 4), 2, np.uint8)
+            return Prediction(Placement.stretch((3, 4), frame.size), labels=labels)
+
+    engine = Engine(
+        Constant(),
+        DisFlow("ultrafast"),
+        policy=IntervalPolicy(interval),
+        settings=EngineSettings(lookahead=lookahead, keyframes_per_side=per_side),
+    )
+    results = []
+    for i in range(9):
+        image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        results += engine.push(Frame.from_image(image, index=i, pts=i))
+    results += engine.flush()
+    assert [r.frame.index for r in results] == list(range(9))
+    for result in results:
+        assert result.segmentation.labels.shape == (height, width)
+        assert np.all(result.segmentation.labels == 2)
