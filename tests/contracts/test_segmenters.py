@@ -1,0 +1,124 @@
+"""What every segmenter keeps to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tempseg.errors import ModelError
+from tempseg.protocols import Segmenter
+from tempseg.segmenters import SegmenterOptions, open_segmenter
+from tempseg.types import Frame
+from tests.segmenters.tiny import TinyModels, colour_frame, colour_ids, make_tiny_models
+
+RGB = SegmenterOptions(classes=("red", "green", "blue"), threads=1)
+
+
+def masks(tiny: TinyModels) -> str:
+    folder = tiny.path("masks")
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(colour_ids((16, 24))).save(folder / "0.png")
+    return f"masks:{folder}"
+
+
+# A new adapter is one line here: its runtime's name, and a model that tells red, green and blue.
+MODELS: dict[str, Callable[[TinyModels], str]] = {
+    "litert": lambda tiny: str(tiny.path("logits.tflite")),
+    "masks": masks,
+    "saved_model": lambda tiny: str(tiny.path("fixed")),
+}
+
+
+@pytest.fixture(scope="module", params=sorted(MODELS))
+def runtime(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def model(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return MODELS[runtime](make_tiny_models(tmp_path_factory.getbasetemp() / "tiny"))
+
+
+@pytest.fixture(scope="module")
+def segmenter(model: str) -> Segmenter:
+    return open_segmenter(model, RGB)
+
+
+@pytest.fixture
+def frame() -> Frame:
+    return Frame.from_image(colour_frame())
+
+
+def test_the_answer_is_right_where_it_is_placed(segmenter: Segmenter, frame: Frame) -> None:
+    answer = segmenter.segment(frame)
+    grid = answer.labels if answer.labels is not None else answer.scores.argmax(axis=2)  # type: ignore[union-attr]
+    place = answer.placement
+    # the middles of the four quarters
+    for (y, x), expected in {(4, 6): 0, (4, 18): 1, (12, 6): 2, (12, 18): 0}.items():
+        row = round(place.scale_y * y + place.offset_y)
+        column = round(place.scale_x * x + place.offset_x)
+        assert grid[row, column] == expected
+
+
+def test_scores_are_probabilities(segmenter: Segmenter, frame: Frame) -> None:
+    scores = segmenter.segment(frame).scores
+    if scores is None:
+        pytest.skip("gives labels")
+    assert scores.min() >= 0
+    np.testing.assert_allclose(scores.sum(axis=2), 1, atol=1e-5)
+
+
+def test_there_is_a_name_for_every_class(segmenter: Segmenter, frame: Frame) -> None:
+    answer = segmenter.segment(frame)
+    highest = answer.labels.max() if answer.labels is not None else answer.scores.shape[2] - 1  # type: ignore[union-attr]
+    assert highest < len(segmenter.info.class_set.names)
+
+
+def test_the_frame_is_not_written_into(segmenter: Segmenter) -> None:
+    image = colour_frame()
+    image.setflags(write=False)
+    segmenter.segment(Frame.from_image(image))
+    np.testing.assert_array_equal(image, colour_frame())
+
+
+def test_the_same_frame_twice_gives_the_same_bytes(segmenter: Segmenter, frame: Frame) -> None:
+    made = []
+    for _ in range(2):
+        answer = segmenter.segment(frame)
+        grid = answer.labels if answer.labels is not None else answer.scores
+        assert grid is not None
+        made.append((grid.tobytes(), answer.placement))
+    assert made[0] == made[1]
+
+
+def test_an_answer_outlives_the_next(segmenter: Segmenter, frame: Frame) -> None:
+    answer = segmenter.segment(frame)
+    grid = answer.labels if answer.labels is not None else answer.scores
+    assert grid is not None
+    before = grid.copy()
+    segmenter.segment(Frame.from_image(colour_frame()[::-1].copy()))
+    np.testing.assert_array_equal(grid, before)
+
+
+def test_the_info_tells_model_runtime_and_hash(
+    segmenter: Segmenter, model: str, runtime: str
+) -> None:
+    info = segmenter.info
+    assert (info.name, info.runtime, len(info.sha256)) == (model, runtime, 64)
+
+
+def test_a_missing_model_is_refused_by_name(model: str, tmp_path: Path) -> None:
+    prefix = "masks:" if model.startswith("masks:") else ""
+    missing = tmp_path / f"nowhere{Path(model).suffix}"
+    with pytest.raises(ModelError, match="nowhere"):
+        open_segmenter(f"{prefix}{missing}", RGB)
+
+
+def test_what_no_runtime_takes_is_refused_with_what_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "model.xyz").touch()
+    with pytest.raises(ModelError, match=r"model\.xyz: .*masks:FOLDER.*tflite.*SavedModel"):
+        open_segmenter(str(tmp_path / "model.xyz"))

@@ -1,0 +1,155 @@
+"""TensorFlow Lite models."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tempseg.errors import ModelError
+from tempseg.segmenters import LiteRTSegmenter, SegmenterOptions
+from tempseg.types import Frame, Placement, Prediction
+from tests.segmenters.tiny import SIZE, TinyModels, colour_frame, colour_ids
+
+FRAME = Frame.from_image(colour_frame())
+# For models that know their colours, not their values: everything a class set of three names.
+RGB = SegmenterOptions(classes=("red", "green", "blue"), threads=1)
+
+
+def classes_of(prediction: Prediction) -> np.ndarray:
+    if prediction.labels is not None:
+        return prediction.labels
+    assert prediction.scores is not None
+    return prediction.scores.argmax(axis=2)
+
+
+@pytest.mark.parametrize("name", ["logits", "softmax", "ids", "half", "int8", "uint8"])
+def test_colours_get_their_classes(tiny: TinyModels, name: str) -> None:
+    prediction = LiteRTSegmenter(tiny.path(f"{name}.tflite"), RGB).segment(FRAME)
+    grid = (4, 6) if name == "half" else SIZE
+    np.testing.assert_array_equal(classes_of(prediction), colour_ids(grid))
+    assert prediction.placement == Placement.stretch(grid, FRAME.size)
+
+
+def test_logits_and_softmax_models_give_the_same_scores(tiny: TinyModels) -> None:
+    scores = [
+        LiteRTSegmenter(tiny.path(name), RGB).segment(FRAME).scores
+        for name in ("logits.tflite", "softmax.tflite")
+    ]
+    assert scores[0] is not None
+    assert scores[1] is not None
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["int8.tflite", "uint8.tflite"])
+def test_quantised_models_agree_with_the_float_model(tiny: TinyModels, name: str) -> None:
+    options = SegmenterOptions(
+        classes=RGB.classes, output="logits", mean=127.5, scale=1 / 127.5, threads=1
+    )
+    exact = LiteRTSegmenter(tiny.path("logits.tflite"), options).segment(FRAME).scores
+    rough = LiteRTSegmenter(tiny.path(name), options).segment(FRAME).scores
+    assert exact is not None
+    assert rough is not None
+    np.testing.assert_allclose(rough, exact, atol=0.02)
+
+
+def test_one_channel_becomes_background_and_person(tiny: TinyModels) -> None:
+    segmenter = LiteRTSegmenter(tiny.path("person.tflite"))
+    scores = segmenter.segment(FRAME).scores
+    assert scores is not None
+    assert segmenter.info.class_set.names == ("background", "person")
+    np.testing.assert_array_equal(scores.argmax(axis=2), colour_ids(SIZE) == 0)
+
+
+def test_an_open_size_comes_from_config(tiny: TinyModels) -> None:
+    options = SegmenterOptions(classes=RGB.classes, input_size=(10, 6))
+    scores = LiteRTSegmenter(tiny.path("dynamic.tflite"), options).segment(FRAME).scores
+    assert scores is not None
+    assert scores.shape == (6, 10, 3)
+
+
+def test_an_output_is_chosen_by_name(tiny: TinyModels) -> None:
+    with pytest.raises(ModelError, match=r"several outputs; set segmenter\.output_name") as found:
+        LiteRTSegmenter(tiny.path("two_outputs.tflite"), RGB)
+    name = str(found.value).split("one of ['")[1].split("'")[0]
+    options = SegmenterOptions(classes=RGB.classes, output_name=name)
+    prediction = LiteRTSegmenter(tiny.path("two_outputs.tflite"), options).segment(FRAME)
+    np.testing.assert_array_equal(classes_of(prediction), colour_ids(SIZE))
+
+
+def test_an_unknown_output_is_refused(tiny: TinyModels) -> None:
+    with pytest.raises(ModelError, match="no output 'masks'"):
+        LiteRTSegmenter(tiny.path("logits.tflite"), SegmenterOptions(output_name="masks"))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("four.tflite", r"\[1, 8, 12, 4\].*fourth channel"),
+        ("two_inputs.tflite", "takes 2 inputs"),
+        ("dynamic.tflite", r"set segmenter\.input_size"),
+        ("missing.tflite", "no such file"),
+    ],
+)
+def test_models_that_cannot_be_used_are_refused(tiny: TinyModels, name: str, told: str) -> None:
+    with pytest.raises(ModelError, match=rf"{name}.*{told}"):
+        LiteRTSegmenter(tiny.path(name))
+
+
+@pytest.mark.parametrize("content", [b"", b"no model at all" * 100])
+def test_files_that_are_no_models_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"broken\.tflite: not a readable TensorFlow Lite model"):
+        LiteRTSegmenter(path)
+
+
+def test_a_truncated_model_is_refused(tiny: TinyModels, tmp_path: Path) -> None:
+    whole = tiny.path("logits.tflite").read_bytes()
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"cut\.tflite"):
+        LiteRTSegmenter(path)
+
+
+def test_a_size_against_a_fixed_input_is_refused(tiny: TinyModels) -> None:
+    with pytest.raises(ModelError, match=r"fixed at 12x8.*remove segmenter\.input_size"):
+        LiteRTSegmenter(tiny.path("logits.tflite"), SegmenterOptions(input_size=(24, 16)))
+
+
+def test_too_few_class_names_are_refused(tiny: TinyModels) -> None:
+    with pytest.raises(ModelError, match="tells 3 classes apart, but binary has 2"):
+        LiteRTSegmenter(tiny.path("logits.tflite"), SegmenterOptions(classes="binary"))
+
+
+def test_not_a_number_is_refused_with_the_frame(tiny: TinyModels) -> None:
+    frame = Frame.from_image(colour_frame(), index=41)
+    with pytest.raises(ModelError, match=r"nan\.tflite: frame 41: .*not finite"):
+        LiteRTSegmenter(tiny.path("nan.tflite"), RGB).segment(frame)
+
+
+def test_an_assumed_input_range_is_told(tiny: TinyModels) -> None:
+    told = " ".join(LiteRTSegmenter(tiny.path("logits.tflite")).info.assumptions)
+    assert "[-1, 1]" in told
+    assert "segmenter.mean and segmenter.scale" in told
+
+
+def test_the_first_answer_adds_what_it_was_taken_for(tiny: TinyModels) -> None:
+    segmenter = LiteRTSegmenter(tiny.path("logits.tflite"), RGB)
+    before = segmenter.info.assumptions
+    segmenter.segment(FRAME)
+    (added,) = set(segmenter.info.assumptions) - set(before)
+    assert "taken as logits" in added
+
+
+def test_the_hash_is_the_files(tiny: TinyModels) -> None:
+    path = tiny.path("logits.tflite")
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert LiteRTSegmenter(path).info.sha256 == expected
+
+
+def test_loading_prints_nothing(tiny: TinyModels, capfd: pytest.CaptureFixture[str]) -> None:
+    LiteRTSegmenter(tiny.path("logits.tflite"))
+    assert capfd.readouterr() == ("", "")
