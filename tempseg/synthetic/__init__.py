@@ -1,0 +1,14 @@
+"""Rendered scenes with exact labels, ids and motion."""
+
+from tempseg.synthetic.scene import Scene, SceneFrame
+from tempseg.synthetic.shapes import MovingShape, moving_shapes
+from tempseg.synthetic.street import STREET_CLASSES, street_scene
+
+__all__ = [
+    "STREET_CLASSES",
+    "MovingShape",
+    "Scene",
+    "SceneFrame",
+    "moving_shapes",
+    "street_scene",
+]
