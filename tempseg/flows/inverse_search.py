@@ -13,6 +13,12 @@ __all__ = ["DisFlow", "DisPreset"]
 
 DisPreset = Literal["ultrafast", "fast", "medium"]
 
+SETTINGS = {"ultrafast": (2, 4), "fast": (1, 6), "medium": (1, 4)}
+"""Finest pyramid level and patch stride. Against OpenCV's presets of these names, the variational
+refinement is left out: it costs more than half of the time and carries masks no better."""
+
+DESCENT_STEPS = 12
+
 
 class DisFlow:
     """DIS optical flow.
@@ -20,7 +26,7 @@ class DisFlow:
     Parameters
     ----------
     preset : {'ultrafast', 'fast', 'medium'}
-        OpenCV's trade-off of speed against care.
+        Trade-off of speed against care.
 
     Examples
     --------
@@ -34,13 +40,12 @@ class DisFlow:
     def __init__(self, preset: DisPreset = "medium") -> None:
         if preset not in get_args(DisPreset):
             raise ValueError(f"preset is {preset!r}, expected one of {get_args(DisPreset)}")
-        self._dis = cv2.DISOpticalFlow.create(
-            {
-                "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
-                "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
-                "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-            }[preset]
-        )
+        finest, stride = SETTINGS[preset]
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._dis.setFinestScale(finest)
+        self._dis.setPatchStride(stride)
+        self._dis.setGradientDescentIterations(DESCENT_STEPS)
+        self._dis.setVariationalRefinementIterations(0)
 
     def estimate(self, target: UInt8Array, source: UInt8Array) -> FloatArray:
         """Return the pull field (h, w, 2): `target(p) = source(p + flow(p))`."""
