@@ -45,7 +45,7 @@ def measure(images: Path, masks: Path, config: Config) -> Score:
         Frame.from_image(f.image, index=f.index, pts=f.pts, time_base=f.time_base) for f in source
     ]
     truth = [read_label_image(path) > 0 for path in list_images(masks)]
-    with_model = load_config(overrides={**_flat(config), "segmenter.model": f"masks:{masks}"})
+    with_model = load_config(overrides=config.set_keys() | {"segmenter.model": f"masks:{masks}"})
     engine = build_engine(with_model, build_segmenter(with_model))
     results = []
     start = time.perf_counter()
@@ -76,14 +76,6 @@ def region_similarity(found: np.ndarray, expected: np.ndarray) -> float:
     """Return intersection over union; 1 where both are empty."""
     union = np.count_nonzero(found | expected)
     return 1.0 if union == 0 else np.count_nonzero(found & expected) / union
-
-
-def _flat(config: Config) -> dict[str, object]:
-    return {
-        f"{section}.{key}": value
-        for section, keys in config.model_dump(exclude_unset=True).items()
-        for key, value in keys.items()
-    }
 
 
 def main() -> None:

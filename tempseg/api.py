@@ -261,15 +261,12 @@ def _effective(config: ConfigLike, model: str | Path | None) -> Config:
     """Return the config with the model put in, and what the model's own file says."""
     chosen: dict[str, object] = {} if model is None else {"segmenter.model": str(model)}
     if isinstance(config, Config):
-        given = {
-            f"{section}.{key}": value
-            for section, keys in config.model_dump(exclude_unset=True).items()
-            for key, value in keys.items()
-        }
-        return load_config(overrides={**given, **chosen})
-    if isinstance(config, Mapping):
-        return load_config(overrides={**config, **chosen})
-    return load_config(config, overrides=chosen)
+        given = config.set_keys()
+    elif isinstance(config, Mapping):
+        given = dict(config)
+    else:
+        return load_config(config, overrides=chosen)
+    return load_config(overrides=given | chosen)
 
 
 def _segmenter_for(frames: FrameSource, config: Config) -> Segmenter:

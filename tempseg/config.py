@@ -60,8 +60,8 @@ class SegmenterConfig(_Section):
 class FlowConfig(_Section):
     """How motion is estimated."""
 
-    preset: Literal["ultrafast", "fast", "medium"] = "medium"
-    resolution_px: Annotated[int, Field(ge=48, le=4096)] = 432
+    preset: Literal["fast", "medium", "slow"] = "medium"
+    resolution_px: Annotated[int, Field(ge=48, le=4096)] = 256
 
 
 class KeyframeConfig(_Section):
@@ -101,7 +101,7 @@ class OutputConfig(_Section):
     crf: Annotated[int, Field(ge=0, le=51)] = 20
     preset: Literal[
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
-    ] = "veryfast"
+    ] = "ultrafast"
 
 
 class Config(_Section):
@@ -119,6 +119,14 @@ class Config(_Section):
     keyframe: KeyframeConfig = KeyframeConfig()
     propagate: PropagateConfig = PropagateConfig()
     output: OutputConfig = OutputConfig()
+
+    def set_keys(self) -> dict[str, object]:
+        """Return what was set, not left at its default, by full key; for `load_config`."""
+        return {
+            f"{section}.{key}": value
+            for section, keys in self.model_dump(exclude_unset=True).items()
+            for key, value in keys.items()
+        }
 
 
 def load_config(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from tempseg import evidence as observing
 from tempseg.errors import ModelError
-from tempseg.motion import compose, no_motion, working_luma, working_size
+from tempseg.motion import Step, Stepper, compose, no_motion
 from tempseg.propagate import Anchor, BlendSettings, Proposal, blend, place, propose
 from tempseg.protocols import FlowEstimator, KeyframePolicy, Segmenter, StageTimer
 from tempseg.types import (
@@ -20,7 +21,6 @@ from tempseg.types import (
     MotionField,
     Origin,
     Segmentation,
-    UInt8Array,
 )
 
 __all__ = ["Engine", "EngineSettings"]
@@ -46,7 +46,7 @@ class EngineSettings:
     lookahead: int = 20
     keyframes_per_side: int = 1
     scene_threshold: float = 0.5
-    resolution_px: int = 432
+    resolution_px: int = 256
     blend: BlendSettings = field(default_factory=BlendSettings)
 
     def __post_init__(self) -> None:
@@ -61,8 +61,7 @@ class EngineSettings:
 class _Held:
     """A frame that has been seen and not yet emitted."""
 
-    frame: Frame
-    luma: UInt8Array
+    step: Step
     reason: KeyframeReason | None = None
     evidence: Evidence | None = None
     anchor: Anchor | None = None
@@ -87,7 +86,7 @@ class Engine:
         Decides on keyframes; first frames and scene cuts are keyframes without it.
     settings : EngineSettings
     timer : StageTimer, optional
-        Told how long the stages `motion`, `segment` and `carry` take.
+        Told how long the stages `motion` (flow), `segment` and `carry` take.
     """
 
     def __init__(
@@ -100,12 +99,18 @@ class Engine:
         timer: StageTimer | None = None,
     ) -> None:
         self._segmenter = segmenter
-        self._flow = flow
         self._policy = policy
         self._settings = settings or EngineSettings()
         self._timer = timer
+        # Where every frame is a keyframe nothing is ever carried, so no motion is needed.
+        self._stepper = Stepper(
+            flow,
+            resolution_px=self._settings.resolution_px,
+            onto=not policy.every_frame,
+            back=not policy.every_frame and self._settings.lookahead > 0,
+        )
         self._held: deque[_Held] = deque()
-        self._last: _Held | None = None
+        self._last: Step | None = None
         self._age = 0
         self._carried: list[tuple[Anchor, MotionField]] = []
 
@@ -119,58 +124,71 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
-        last = self._last
-        if last is not None and frame.size != last.frame.size:
-            raise ValueError(
-                f"frame {frame.index} is {frame.size}, the frames before are {last.frame.size}"
-            )
-        with self._measure("motion", frame):
-            size = working_size(frame.size, self._settings.resolution_px)
-            new = _Held(frame, working_luma(frame.luma, size))
-            if last is None:
-                new.reason = KeyframeReason.FIRST
-            else:
-                self._age += 1
-                self._judge(new, last)
+        (step,) = self.steps([frame])
+        return self.advance(step)
+
+    def steps(self, frames: Iterable[Frame]) -> Iterator[Step]:
+        """Yield the frames with their motion, for `advance`: the half of `push` that can run ahead.
+
+        It touches nothing that `advance` touches, so that a driver may give it its own thread.
+        """
+        for frame in frames:
+            with self._measure("motion", frame):
+                step = self._stepper.step(frame)
+            yield step
+
+    def advance(self, step: Step) -> list[FrameResult]:
+        """Take the next frame out of `steps`; return the results that are final now, in order.
+
+        Raises
+        ------
+        ModelError
+            When the segmenter's answer cannot be used.
+        """
+        new = _Held(step)
+        if self._last is None:
+            new.reason = KeyframeReason.FIRST
+        else:
+            self._age += 1
+            with self._measure("carry", step.frame):
+                self._judge(new, self._last)
         results: list[FrameResult] = []
         if new.reason in (KeyframeReason.FIRST, KeyframeReason.SCENE_CUT):
-            results += self.flush()
+            results += self._end_shot()
         if new.reason is not None:
             self._anchor(new)
         self._held.append(new)
-        self._last = new
+        self._last = step
         return results + self._release(self._settings.lookahead)
 
     def flush(self) -> list[FrameResult]:
-        """End the shot; return what was held back, in order.
+        """End the video; return what was held back, in order. The next frame starts afresh."""
+        self._stepper.reset()
+        return self._end_shot()
 
-        The next frame pushed, if any, starts afresh.
-        """
+    def _end_shot(self) -> list[FrameResult]:
+        """Emit what is held and forget everything."""
         results = self._release(0)
         self._last = None
         self._age = 0
         self._carried = []
         return results
 
-    def _judge(self, new: _Held, last: _Held) -> None:
+    def _judge(self, new: _Held, last: Step) -> None:
         """Carry the anchors on to a new frame and decide whether it becomes a keyframe."""
-        if self._policy.every_frame:
-            # Nothing is ever carried, so no motion is needed.
-            self._carried = []
+        step = new.step
+        if step.onto is None:
             new.reason = self._policy.decide(Evidence(self._age, 0.0, 0.0, 0.0, 0.0))
             return
-        step = MotionField(
-            last.frame.index, new.frame.index, self._flow.estimate(new.luma, last.luma)
-        )
-        self._carried = [(anchor, compose(step, motion)) for anchor, motion in self._carried]
+        self._carried = [(anchor, compose(step.onto, motion)) for anchor, motion in self._carried]
         new.proposals = [
-            propose(anchor, motion, new.luma, self._settings.blend)
+            propose(anchor, motion, step.luma, self._settings.blend)
             for anchor, motion in self._carried
         ]
         nearest = new.proposals[0]
         new.evidence = observing.observe(
             age=self._age,
-            change=observing.scene_change(new.luma, last.luma, step),
+            change=observing.scene_change(step.luma, last.luma, step.onto),
             residual=nearest.residual,
             blurred=nearest.blurred,
         )
@@ -181,14 +199,15 @@ class Engine:
 
     def _anchor(self, new: _Held) -> None:
         """Run the segmenter on a keyframe and carry its answer back over the open spans."""
-        with self._measure("segment", new.frame):
-            prediction = self._segmenter.segment(new.frame)
-            anchor = Anchor.of(
-                prediction,
-                index=new.frame.index,
-                luma=new.luma,
-                label_bits=self._segmenter.info.label_bits,
-            )
+        frame = new.step.frame
+        with self._measure("segment", frame):
+            prediction = self._segmenter.segment(frame)
+        anchor = Anchor.of(
+            prediction,
+            index=frame.index,
+            luma=new.step.luma,
+            label_bits=self._segmenter.info.label_bits,
+        )
         if self._carried:
             before = self._carried[0][0]
             if (
@@ -202,25 +221,26 @@ class Engine:
                 )
         new.anchor = anchor
         new.proposals = []
-        with self._measure("motion", new.frame):
-            self._walk_back(anchor)
-        own = (anchor, no_motion(anchor.index, (anchor.luma.shape[0], anchor.luma.shape[1])))
-        self._carried = [own, *self._carried[: self._settings.keyframes_per_side - 1]]
+        own = no_motion(anchor.index, anchor.luma)
+        with self._measure("carry", frame):
+            self._walk_back(anchor, own, step=new.step)
+        self._carried = [
+            (anchor, own),
+            *self._carried[: self._settings.keyframes_per_side - 1],
+        ]
         self._age = 0
 
-    def _walk_back(self, anchor: Anchor) -> None:
+    def _walk_back(self, anchor: Anchor, motion: MotionField, *, step: Step) -> None:
         """Add a new keyframe's proposals to the frames before it that still wait for one."""
-        motion = no_motion(anchor.index, (anchor.luma.shape[0], anchor.luma.shape[1]))
-        following, luma = anchor.index, anchor.luma
         for held in reversed(self._held):
-            if held.keyframes_after >= self._settings.keyframes_per_side:
+            if step.back is None or held.keyframes_after >= self._settings.keyframes_per_side:
                 break
-            flow = self._flow.estimate(held.luma, luma)
-            motion = compose(MotionField(following, held.frame.index, flow), motion)
-            following, luma = held.frame.index, held.luma
+            motion = compose(step.back, motion)
+            step = held.step
             held.keyframes_after += 1
             if held.anchor is None:
-                held.proposals.append(propose(anchor, motion, held.luma, self._settings.blend))
+                proposal = propose(anchor, motion, step.luma, self._settings.blend)
+                held.proposals.append(proposal)
 
     def _release(self, held_back: int) -> list[FrameResult]:
         """Return results from the head of the line that are final or may wait no longer."""
@@ -236,7 +256,7 @@ class Engine:
         return results
 
     def _result(self, held: _Held) -> FrameResult:
-        frame = held.frame
+        frame = held.step.frame
         with self._measure("carry", frame):
             labels: LabelArray
             if held.anchor is not None:

@@ -1,14 +1,26 @@
-"""Motion on the working grid: its size, its luma, and the composing of pull fields."""
+"""Motion on the working grid: from frame to frame, and composed over many."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from tempseg.kernels import fields
-from tempseg.types import FloatArray, MotionField, UInt8Array
+from tempseg.protocols import FlowEstimator
+from tempseg.types import FloatArray, Frame, MotionField, UInt8Array
 
-__all__ = ["OUTSIDE", "compose", "no_motion", "residual", "working_luma", "working_size"]
+__all__ = [
+    "OUTSIDE",
+    "Step",
+    "Stepper",
+    "compose",
+    "no_motion",
+    "residual",
+    "working_luma",
+    "working_size",
+]
 
 OUTSIDE = fields.OUTSIDE
 
@@ -23,9 +35,9 @@ def working_size(frame_size: tuple[int, int], resolution_px: int) -> tuple[int, 
 
     Examples
     --------
-    >>> working_size((720, 1280), 432)
-    (243, 432)
-    >>> working_size((96, 160), 432)
+    >>> working_size((720, 1280), 256)
+    (144, 256)
+    >>> working_size((96, 160), 256)
     (96, 160)
     """
     height, width = frame_size
@@ -35,16 +47,20 @@ def working_size(frame_size: tuple[int, int], resolution_px: int) -> tuple[int, 
 
 def working_luma(luma: UInt8Array, size: tuple[int, int]) -> UInt8Array:
     """Return luma (H, W) averaged down to the working grid (h, w)."""
-    if luma.shape == size:
-        return np.ascontiguousarray(luma)
-    return cv2.resize(luma, (size[1], size[0]), interpolation=cv2.INTER_AREA).astype(
-        np.uint8, copy=False
-    )
+    small = luma
+    # Halving is nearly free, averaging by an odd ratio is not: the rest is under a half.
+    while small.shape[0] >= 2 * size[0] and small.shape[1] >= 2 * size[1]:
+        half = (small.shape[1] // 2, small.shape[0] // 2)
+        small = np.asarray(cv2.resize(small, half, interpolation=cv2.INTER_AREA), np.uint8)
+    if small.shape != size:
+        rest = cv2.resize(small, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+        small = np.asarray(rest, np.uint8)
+    return np.ascontiguousarray(small)
 
 
-def no_motion(index: int, size: tuple[int, int]) -> MotionField:
-    """Return the motion of a frame onto itself."""
-    return MotionField(index, index, np.zeros((*size, 2), np.float32))
+def no_motion(index: int, luma: UInt8Array) -> MotionField:
+    """Return the motion of a frame with this working luma onto itself."""
+    return MotionField(index, index, np.zeros((*luma.shape, 2), np.float32))
 
 
 def compose(step: MotionField, motion: MotionField) -> MotionField:
@@ -72,3 +88,76 @@ def residual(target: UInt8Array, source: UInt8Array, motion: MotionField) -> UIn
     out = np.empty_like(target)
     fields.residual(target, source, motion.flow, out)
     return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A frame and the motion between it and the frame before.
+
+    Parameters
+    ----------
+    frame : Frame
+    luma : ndarray, shape (h, w), uint8
+        Its working luma.
+    onto : MotionField or None
+        Carries the frame before onto this one; none on a first frame, or where not asked for.
+    back : MotionField or None
+        Carries this frame onto the one before.
+    """
+
+    frame: Frame
+    luma: UInt8Array
+    onto: MotionField | None = None
+    back: MotionField | None = None
+
+
+class Stepper:
+    """Estimates the motion between neighbouring frames.
+
+    Remembers the last frame and nothing else, so that a driver may let it work ahead.
+
+    Parameters
+    ----------
+    flow : FlowEstimator
+    resolution_px : int
+        Longer side of the working grid.
+    onto, back : bool
+        Which motions are wanted.
+    """
+
+    def __init__(
+        self, flow: FlowEstimator, *, resolution_px: int, onto: bool = True, back: bool = True
+    ) -> None:
+        self._flow = flow
+        self._resolution_px = resolution_px
+        self._onto = onto
+        self._back = back
+        self._last: Step | None = None
+
+    def step(self, frame: Frame) -> Step:
+        """Return the step from the last frame to this one.
+
+        Raises
+        ------
+        ValueError
+            When the frame's size differs from the one before.
+        """
+        last = self._last
+        if last is not None and frame.size != last.frame.size:
+            raise ValueError(
+                f"frame {frame.index} is {frame.size}, the frames before are {last.frame.size}"
+            )
+        luma = working_luma(frame.luma, working_size(frame.size, self._resolution_px))
+        onto = back = None
+        if last is not None and self._onto:
+            flow = self._flow.estimate(luma, last.luma)
+            onto = MotionField(last.frame.index, frame.index, flow)
+        if last is not None and self._back:
+            flow = self._flow.estimate(last.luma, luma)
+            back = MotionField(frame.index, last.frame.index, flow)
+        self._last = Step(frame, luma, onto, back)
+        return self._last
+
+    def reset(self) -> None:
+        """Forget the last frame."""
+        self._last = None

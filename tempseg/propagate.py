@@ -126,7 +126,7 @@ def propose(
 
 def place(anchor: Anchor, size: tuple[int, int]) -> LabelArray:
     """Return an anchor's own answer at the frame's size (H, W)."""
-    motion = no_motion(anchor.index, anchor.luma.shape)
+    motion = no_motion(anchor.index, anchor.luma)
     still = np.zeros_like(anchor.luma)
     return blend([Proposal(anchor, motion, still, still)], anchor.index, size, BlendSettings())
 
@@ -171,7 +171,7 @@ def blend(
     carry.settle(winners, clearances, pulls, placement, doubt, labels)
     scores = tuple(a.prediction.scores for a in anchors if a.prediction.scores is not None)
     if len(scores) == len(anchors):
-        carry.blend(scores, pulls, placement, doubt, labels)
+        carry.blend(scores, winners, pulls, placement, doubt, labels)
     else:
         carry.vote(winners, pulls, placement, doubt, labels)
     return labels

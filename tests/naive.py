@@ -52,8 +52,8 @@ def structure(target: Array, source: Array, flow: Array, block: int) -> NDArray[
     out = np.zeros((rows, columns, 2))
     for row, column in np.ndindex(rows, columns):
         pairs = []
-        for y in range(row * block, min((row + 1) * block, height)):
-            for x in range(column * block, min((column + 1) * block, width)):
+        for y in range(row * block, min((row + 1) * block, height), 2):
+            for x in range(column * block, min((column + 1) * block, width), 2):
                 sx = int(np.floor(x + float(flow[y, x, 0]) + 0.5))
                 sy = int(np.floor(y + float(flow[y, x, 1]) + 0.5))
                 if 0 <= sx < width and 0 <= sy < height:

@@ -13,9 +13,12 @@ pixel by pixel (`vote`, `blend`).
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tempseg.kernels._jit import inlined, kernel
 from tempseg.types import FloatArray, LabelArray, UInt8Array
+
+IntArray = NDArray[np.int64]
 
 __all__ = ["argmax", "blend", "inner", "settle", "vote"]
 
@@ -61,8 +64,8 @@ def _first_pixel(node: int, nodes: int, pixels: int) -> int:
 
 
 @inlined
-def _clamped(position: float, size: int) -> float:
-    return min(max(position, 0.0), size - 1.0)
+def _clamped(position: np.float32, size: int) -> np.float32:
+    return min(max(position, np.float32(0)), np.float32(size - 1))
 
 
 @kernel
@@ -89,77 +92,106 @@ def settle(
     height, width = out.shape
     grid_h, grid_w = answers[0].shape
     scale_x, offset_x, scale_y, offset_y = placement
-    stretch_x, stretch_y = scale_x * width / columns, scale_y * height / rows
-    # Places on the model's grid of two rows of nodes: the one above a cell, the one below.
+    stretch_x = np.float32(scale_x * width / columns)
+    stretch_y = np.float32(scale_y * height / rows)
+    # Of two rows of nodes, the one above a cell and the one below: place on the model's grid,
+    # label there, distance to the next border.
     at_x = np.empty((count, 2, columns), np.float32)
     at_y = np.empty((count, 2, columns), np.float32)
+    label = np.empty((count, 2, columns), np.int32)
+    clear = np.empty((count, 2, columns), np.float32)
+    first_x = np.empty(columns, np.int64)
+    for column in range(columns):
+        first_x[column] = _first_pixel(column, columns, width)
     for row in range(rows):
-        below = row % 2
-        node_y = ((row + 0.5) * height / rows - 0.5) * scale_y + offset_y
+        under = row % 2
+        node_y = np.float32(((row + 0.5) * height / rows - 0.5) * scale_y + offset_y)
         for i in range(count):
             for column in range(columns):
-                node_x = ((column + 0.5) * width / columns - 0.5) * scale_x + offset_x
-                at_x[i, below, column] = _clamped(
-                    node_x + pulls[i, row, column, 0] * stretch_x, grid_w
-                )
-                at_y[i, below, column] = _clamped(
-                    node_y + pulls[i, row, column, 1] * stretch_y, grid_h
-                )
+                node_x = np.float32(((column + 0.5) * width / columns - 0.5) * scale_x + offset_x)
+                x = _clamped(node_x + pulls[i, row, column, 0] * stretch_x, grid_w)
+                y = _clamped(node_y + pulls[i, row, column, 1] * stretch_y, grid_h)
+                at_x[i, under, column] = x
+                at_y[i, under, column] = y
+                label[i, under, column] = answers[i][int(y), int(x)]
+                clear[i, under, column] = clearances[i][int(y), int(x)]
         if row == 0:
             continue
-        above = 1 - below
-        y0 = _first_pixel(row - 1, rows, height)
-        y1 = _first_pixel(row, rows, height)
+        over = 1 - under
+        y_first = _first_pixel(row - 1, rows, height)
+        y_end = _first_pixel(row, rows, height)
         for column in range(columns - 1):
             agreed = True
-            label = answers[0][int(at_y[0, above, column]), int(at_x[0, above, column])]
             for i in range(count):
-                x = at_x[i, above, column]
-                y = at_y[i, above, column]
-                spread = max(
-                    max(
-                        abs(at_x[i, above, column + 1] - x),
-                        abs(at_x[i, below, column] - x),
-                        abs(at_x[i, below, column + 1] - x),
-                    ),
-                    max(
-                        abs(at_y[i, above, column + 1] - y),
-                        abs(at_y[i, below, column] - y),
-                        abs(at_y[i, below, column + 1] - y),
-                    ),
-                )
+                x, y = at_x[i, over, column], at_y[i, over, column]
+                spread = abs(at_x[i, over, column + 1] - x)
+                spread = max(spread, abs(at_x[i, under, column] - x))
+                spread = max(spread, abs(at_x[i, under, column + 1] - x))
+                spread = max(spread, abs(at_y[i, over, column + 1] - y))
+                spread = max(spread, abs(at_y[i, under, column] - y))
+                spread = max(spread, abs(at_y[i, under, column + 1] - y))
                 # All samples lie within the spread of the node, their four neighbours within
                 # one more, the node within one of its own cell.
-                if (
-                    clearances[i][int(y), int(x)] < spread + 3
-                    or answers[i][int(y), int(x)] != label
-                ):
-                    agreed = False
-                    break
+                agreed = agreed and clear[i, over, column] >= spread + 3
+                agreed = agreed and label[i, over, column] == label[0, over, column]
             doubt[row - 1, column] = not agreed
-            if agreed:
-                x0 = _first_pixel(column, columns, width)
-                x1 = _first_pixel(column + 1, columns, width)
-                for y_out in range(y0, y1):
-                    for x_out in range(x0, x1):
-                        out[y_out, x_out] = label
+        # Neighbouring cells of one label are filled together.
+        column = 0
+        while column < columns - 1:
+            start = column
+            column += 1
+            if doubt[row - 1, start]:
+                continue
+            filled = label[0, over, start]
+            while (
+                column < columns - 1
+                and not doubt[row - 1, column]
+                and label[0, over, column] == filled
+            ):
+                column += 1
+            for y_out in range(y_first, y_end):
+                out[y_out, first_x[start] : first_x[column]] = filled
 
 
 @inlined
-def _pulled(pulls: FloatArray, i: int, row: int, column: int, y: float, x: float, c: int) -> float:
+def _pulled(
+    pulls: FloatArray, i: int, row: int, column: int, y: np.float32, x: np.float32, c: int
+) -> np.float32:
     """Return a pull field's value at (y, x) within a cell, both in [0, 1]."""
     top = pulls[i, row, column, c] + x * (pulls[i, row, column + 1, c] - pulls[i, row, column, c])
     low = pulls[i, row + 1, column, c] + x * (
         pulls[i, row + 1, column + 1, c] - pulls[i, row + 1, column, c]
     )
-    value: float = top + y * (low - top)
-    return value
+    return np.float32(top + y * (low - top))
 
 
 @inlined
-def _within(pixel: int, node: int, nodes: int, pixels: int) -> float:
+def _within(pixel: int, node: int, nodes: int, pixels: int) -> np.float32:
     """Return where a pixel lies in the cell that begins at a node, in [0, 1]."""
-    return min(max((pixel + 0.5) * nodes / pixels - 0.5 - node, 0.0), 1.0)
+    return np.float32(min(max((pixel + 0.5) * nodes / pixels - 0.5 - node, 0.0), 1.0))
+
+
+@inlined
+def _sample(
+    labels: LabelArray, x: np.float32, y: np.float32, i: int, corners: IntArray, at: FloatArray
+) -> bool:
+    """Note the four cells around a place: labels, shares; tell whether all are keyframe 0's."""
+    height, width = labels.shape
+    x0, y0 = int(x), int(y)
+    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
+    at[i, 0] = x
+    at[i, 1] = y
+    corners[i, 0] = labels[y0, x0]
+    corners[i, 1] = labels[y0, x1]
+    corners[i, 2] = labels[y1, x0]
+    corners[i, 3] = labels[y1, x1]
+    first = corners[0, 0]
+    return bool(
+        corners[i, 0] == first
+        and corners[i, 1] == first
+        and corners[i, 2] == first
+        and corners[i, 3] == first
+    )
 
 
 @kernel
@@ -180,6 +212,8 @@ def vote(
     grid_h, grid_w = answers[0].shape
     scale_x, offset_x, scale_y, offset_y = placement
     stretch_x, stretch_y = scale_x * width / columns, scale_y * height / rows
+    corners = np.empty((count, 4), np.int64)
+    at = np.empty((count, 2), np.float32)
     candidates = np.empty(4 * count, np.int64)
     votes = np.empty(4 * count, np.float64)
     for row in range(rows - 1):
@@ -194,29 +228,31 @@ def vote(
                 down = _within(y, row, rows, height)
                 for x in range(x_first, x_end):
                     across = _within(x, column, columns, width)
-                    found = 0
+                    alike = True
                     for i in range(count):
                         dx = _pulled(pulls, i, row, column, down, across, 0)
                         dy = _pulled(pulls, i, row, column, down, across, 1)
+                        gx = _clamped(np.float32(x * scale_x + offset_x + dx * stretch_x), grid_w)
+                        gy = _clamped(np.float32(y * scale_y + offset_y + dy * stretch_y), grid_h)
+                        alike = _sample(answers[i], gx, gy, i, corners, at) and alike
+                    if alike:
+                        out[y, x] = corners[0, 0]
+                        continue
+                    found = 0
+                    for i in range(count):
                         weight = _pulled(pulls, i, row, column, down, across, 2)
-                        gx = _clamped(x * scale_x + offset_x + dx * stretch_x, grid_w)
-                        gy = _clamped(y * scale_y + offset_y + dy * stretch_y, grid_h)
-                        x0, y0 = int(gx), int(gy)
+                        fx, fy = at[i, 0] - int(at[i, 0]), at[i, 1] - int(at[i, 1])
                         for corner in range(4):
-                            right, under = corner % 2, corner // 2
-                            part_x = gx - x0 if right else 1 - (gx - x0)
-                            part_y = gy - y0 if under else 1 - (gy - y0)
-                            label = np.int64(
-                                answers[i][min(y0 + under, grid_h - 1), min(x0 + right, grid_w - 1)]
-                            )
+                            part = weight * (fx if corner % 2 else 1 - fx)
+                            part *= fy if corner // 2 else 1 - fy
                             place = 0
-                            while place < found and candidates[place] != label:
+                            while place < found and candidates[place] != corners[i, corner]:
                                 place += 1
                             if place == found:
-                                candidates[found] = label
+                                candidates[found] = corners[i, corner]
                                 votes[found] = 0.0
                                 found += 1
-                            votes[place] += weight * part_x * part_y
+                            votes[place] += part
                     best = 0
                     for place in range(1, found):
                         if votes[place] > votes[best]:
@@ -227,6 +263,7 @@ def vote(
 @kernel
 def blend(
     answers: tuple[FloatArray, ...],
+    winners: tuple[LabelArray, ...],
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
     doubt: UInt8Array,
@@ -234,13 +271,15 @@ def blend(
 ) -> None:
     """Write the class with the highest blended score at the pixels of cells in doubt.
 
-    `answers` are n grids of class scores (h, w, C).
+    `answers` are n grids of class scores (h, w, C), `winners` their argmax (h, w).
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
     grid_h, grid_w, classes = answers[0].shape
     scale_x, offset_x, scale_y, offset_y = placement
     stretch_x, stretch_y = scale_x * width / columns, scale_y * height / rows
+    corners = np.empty((count, 4), np.int64)
+    at = np.empty((count, 2), np.float32)
     blended = np.empty(classes, np.float32)
     for row in range(rows - 1):
         y_first = _first_pixel(row, rows, height)
@@ -254,16 +293,22 @@ def blend(
                 down = _within(y, row, rows, height)
                 for x in range(x_first, x_end):
                     across = _within(x, column, columns, width)
-                    blended[:] = 0
+                    alike = True
                     for i in range(count):
                         dx = _pulled(pulls, i, row, column, down, across, 0)
                         dy = _pulled(pulls, i, row, column, down, across, 1)
+                        gx = _clamped(np.float32(x * scale_x + offset_x + dx * stretch_x), grid_w)
+                        gy = _clamped(np.float32(y * scale_y + offset_y + dy * stretch_y), grid_h)
+                        alike = _sample(winners[i], gx, gy, i, corners, at) and alike
+                    if alike:
+                        out[y, x] = corners[0, 0]
+                        continue
+                    blended[:] = 0
+                    for i in range(count):
                         weight = _pulled(pulls, i, row, column, down, across, 2)
-                        gx = _clamped(x * scale_x + offset_x + dx * stretch_x, grid_w)
-                        gy = _clamped(y * scale_y + offset_y + dy * stretch_y, grid_h)
-                        x0, y0 = int(gx), int(gy)
+                        x0, y0 = int(at[i, 0]), int(at[i, 1])
                         x1, y1 = min(x0 + 1, grid_w - 1), min(y0 + 1, grid_h - 1)
-                        fx, fy = gx - x0, gy - y0
+                        fx, fy = at[i, 0] - x0, at[i, 1] - y0
                         a = np.float32(weight * (1 - fx) * (1 - fy))
                         b = np.float32(weight * fx * (1 - fy))
                         c = np.float32(weight * (1 - fx) * fy)

@@ -10,20 +10,25 @@ from tempseg.types import LabelArray, UInt8Array
 
 __all__ = ["count_labels", "paint"]
 
+BLOCK = 32
+"""Pixels that are looked at together for edges."""
+
 
 @inlined
 def _mix(
     plane: UInt8Array, out: UInt8Array, row: int, start: int, end: int, colour: int, alpha: int
 ) -> None:
     """Blend a colour over part of a row; alpha in 1/256."""
+    # Slices, because only indices that cannot be negative let the loop become vector code.
+    source, target = plane[row, start:end], out[row, start:end]
     if alpha == 0:
-        for x in range(start, end):
-            out[row, x] = plane[row, x]
+        for x in range(target.shape[0]):
+            target[x] = source[x]
         return
     added = np.uint16(colour * alpha)
     kept = np.uint16(256 - alpha)
-    for x in range(start, end):
-        out[row, x] = np.uint8((np.uint16(plane[row, x]) * kept + added) >> np.uint16(8))
+    for x in range(target.shape[0]):
+        target[x] = np.uint8((np.uint16(source[x]) * kept + added) >> np.uint16(8))
 
 
 @kernel
@@ -57,31 +62,40 @@ def paint(
         Width of an outline in pixels.
     """
     height, width = labels.shape
+    edge = np.empty(width, np.uint8)
     for y in range(height):
         below = min(y + reach, height - 1)
+        line, under, ahead = labels[y], labels[below], labels[y, reach:]
+        for x in range(width):
+            edge[x] = line[x] != under[x]
+        for x in range(ahead.shape[0]):
+            edge[x] |= line[x] != ahead[x]
+        for x in range(ahead.shape[0], width):
+            edge[x] |= line[x] != line[width - 1]
         x = 0
         while x < width:
             label = labels[y, x]
-            end = x
-            # Most pixels lie in runs of one label, which are mixed at once.
-            while (
-                end < width
-                and labels[y, end] == label
-                and labels[below, end] == label
-                and labels[y, min(end + reach, width - 1)] == label
-            ):
-                end += 1
-            tint = np.int64(label)
-            alpha = np.int64(alphas[label])
-            if end == x:
+            tint, alpha = int(label), int(alphas[label])
+            if edge[x]:
+                end = x + 1
                 right = labels[y, min(x + reach, width - 1)]
                 other = right if right != label else labels[below, x]
                 if alpha != 0:
                     alpha = outline
                 elif alphas[other] != 0:
-                    tint = np.int64(other)
-                    alpha = outline
-                end = x + 1
+                    tint, alpha = int(other), outline
+            else:
+                # Most pixels lie in runs of one label, which are found and mixed at once.
+                end = x
+                while end + BLOCK <= width and labels[y, end] == label:
+                    edges = np.uint8(0)
+                    for found in edge[end : end + BLOCK]:
+                        edges |= found
+                    if edges:
+                        break
+                    end += BLOCK
+                while end < width and labels[y, end] == label and not edge[end]:
+                    end += 1
             _mix(planes[0], out[0], y, x, end, colours[tint, 0], alpha)
             if y % 2 == 0:
                 left, stop = (x + 1) // 2, (end + 1) // 2

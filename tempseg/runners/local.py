@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tempseg.engine import Engine
+from tempseg.motion import Step
 from tempseg.protocols import FrameSource, ResultSink
 from tempseg.runners.prefetch import Prefetch
 from tempseg.runners.timing import StageTimes
@@ -14,22 +15,26 @@ from tempseg.types import Frame, FrameResult
 
 __all__ = ["stream", "write_all"]
 
-FRAMES_AHEAD = 8
-RESULTS_AHEAD = 8
+AHEAD = 6
+"""Frames that may wait between two stages."""
+
+RESULTS_AHEAD = 16
+"""Results come a span at a time; the engine need not wait until all of it is written."""
 
 
 @contextmanager
 def stream(
     source: FrameSource, engine: Engine, *, times: StageTimes
 ) -> Iterator[Iterator[FrameResult]]:
-    """Give the results of a source in order, decoding and engine each in a thread of its own.
+    """Give the results of a source in order; decoding, motion and the rest run side by side.
 
-    Leaving the context stops both threads and closes the source.
+    Leaving the context stops all threads and closes the source.
     """
     try:
         with (
-            Prefetch(_timed(source, times), name="decode", capacity=FRAMES_AHEAD) as frames,
-            Prefetch(_results(frames, engine), name="engine", capacity=RESULTS_AHEAD) as results,
+            Prefetch(_timed(source, times), name="decode", capacity=AHEAD) as frames,
+            Prefetch(engine.steps(frames), name="motion", capacity=AHEAD) as steps,
+            Prefetch(_results(steps, engine), name="engine", capacity=RESULTS_AHEAD) as results,
         ):
             yield results
     finally:
@@ -86,7 +91,7 @@ def _timed(source: FrameSource, times: StageTimes) -> Iterator[Frame]:
         start = time.perf_counter()
 
 
-def _results(frames: Iterator[Frame], engine: Engine) -> Iterator[FrameResult]:
-    for frame in frames:
-        yield from engine.push(frame)
+def _results(steps: Iterator[Step], engine: Engine) -> Iterator[FrameResult]:
+    for step in steps:
+        yield from engine.advance(step)
     yield from engine.flush()

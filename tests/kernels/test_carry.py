@@ -80,7 +80,7 @@ def test_carried_class_has_the_highest_blended_score(count, grid, working, frame
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, np.uint8)
     doubt = _settle(winners, pulls, _place(grid, frame), out)
-    carry.blend(tuple(answers), pulls, _place(grid, frame), doubt, out)
+    carry.blend(tuple(answers), tuple(winners), pulls, _place(grid, frame), doubt, out)
     blended = naive.blended_scores(answers, pulls, _place(grid, frame), frame)
     taken = np.take_along_axis(blended, out[..., None].astype(int), 2)[..., 0]
     assert np.all(taken >= blended.max(axis=2) - 1e-5)
