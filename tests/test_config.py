@@ -42,7 +42,7 @@ def test_default_toml_names_every_key():
         ("keyframe.min_interval=30", "min_interval (30) is above max_interval (15)"),
         ("segmenter.output=softmax", "segmenter.output"),
         ("segmenter.input_size=[3]", "segmenter.input_size"),
-        ("flow.preset=slow", "flow.preset"),
+        ("flow.preset=quick", "flow.preset"),
         ("nothing", "expected KEY=VALUE"),
         ("x.y=1", "x.y: no such key"),
     ],
