@@ -62,15 +62,15 @@ class Anchor:
         The segmenter's answer on the model's grid.
     winners : ndarray, shape (h, w), uint8 or uint16
         Labels on the model's grid: the answer's own, or the argmax of its scores.
-    clearance : ndarray, shape (h, w), float32
-        Distance of each grid cell to the nearest border between labels, in cells.
+    clearance : ndarray, shape (h, w), uint8
+        Distance of each grid cell to the nearest border between labels, in cells, 255 at most.
     """
 
     index: int
     luma: UInt8Array
     prediction: Prediction
     winners: LabelArray
-    clearance: FloatArray
+    clearance: UInt8Array
 
     @classmethod
     def of(
@@ -91,7 +91,7 @@ class Anchor:
             luma,
             prediction,
             cast(LabelArray, winners),
-            np.asarray(clearance, np.float32),
+            np.minimum(clearance, 255).astype(np.uint8),
         )
 
 
@@ -165,8 +165,9 @@ def blend(
     labels = np.empty(size, first.winners.dtype)
     where = first.prediction.placement
     placement = (where.scale_x, where.offset_x, where.scale_y, where.offset_y)
-    winners = tuple(anchor.winners for anchor in anchors)
-    clearances = tuple(anchor.clearance for anchor in anchors)
+    # Stacked, because kernels are slow to pick an array out of a tuple; scores are too large.
+    winners = cast(LabelArray, np.stack([anchor.winners for anchor in anchors]))
+    clearances = np.stack([anchor.clearance for anchor in anchors])
     doubt = np.empty((pulls.shape[1] - 1, pulls.shape[2] - 1), np.uint8)
     carry.settle(winners, clearances, pulls, placement, doubt, labels)
     scores = tuple(a.prediction.scores for a in anchors if a.prediction.scores is not None)

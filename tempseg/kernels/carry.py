@@ -40,16 +40,21 @@ def argmax(scores: FloatArray, out: LabelArray) -> None:
 
 @kernel
 def inner(labels: LabelArray, out: UInt8Array) -> None:
-    """Write 1 where a cell's four neighbours hold its own label, else 0."""
+    """Write 1 where a cell's eight neighbours hold its own label, else 0."""
     height, width = labels.shape
     for y in range(height):
+        above, own, below = labels[max(y - 1, 0)], labels[y], labels[min(y + 1, height - 1)]
         for x in range(width):
-            label = labels[y, x]
+            label, left, right = own[x], max(x - 1, 0), min(x + 1, width - 1)
             out[y, x] = (
-                labels[max(y - 1, 0), x] == label
-                and labels[min(y + 1, height - 1), x] == label
-                and labels[y, max(x - 1, 0)] == label
-                and labels[y, min(x + 1, width - 1)] == label
+                (above[left] == label)
+                & (above[x] == label)
+                & (above[right] == label)
+                & (own[left] == label)
+                & (own[right] == label)
+                & (below[left] == label)
+                & (below[x] == label)
+                & (below[right] == label)
             )
 
 
@@ -70,8 +75,8 @@ def _clamped(position: np.float32, size: int) -> np.float32:
 
 @kernel
 def settle(
-    answers: tuple[LabelArray, ...],
-    clearances: tuple[FloatArray, ...],
+    answers: LabelArray,
+    clearances: UInt8Array,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
     doubt: UInt8Array,
@@ -81,16 +86,16 @@ def settle(
 
     Parameters
     ----------
-    answers : n arrays, shape (h, w)
+    answers : array, shape (n, h, w)
         Labels on the model's grid.
-    clearances : n arrays, shape (h, w), float32
-        Chebyshev distance of each grid cell to the nearest one that is not `inner`.
+    clearances : array, shape (n, h, w)
+        Chebyshev distance of each grid cell to the nearest one that is not `inner`, 255 at most.
     doubt : array, shape (rows - 1, columns - 1)
         Takes 1 for a cell left to `vote` or `blend`, else 0.
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
-    grid_h, grid_w = answers[0].shape
+    _, grid_h, grid_w = answers.shape
     scale_x, offset_x, scale_y, offset_y = placement
     stretch_x = np.float32(scale_x * width / columns)
     stretch_y = np.float32(scale_y * height / rows)
@@ -100,6 +105,7 @@ def settle(
     at_y = np.empty((count, 2, columns), np.float32)
     label = np.empty((count, 2, columns), np.int32)
     clear = np.empty((count, 2, columns), np.float32)
+    half, margin = np.float32(0.5), np.float32(0.51)
     first_x = np.empty(columns, np.int64)
     for column in range(columns):
         first_x[column] = _first_pixel(column, columns, width)
@@ -113,8 +119,9 @@ def settle(
                 y = _clamped(node_y + pulls[i, row, column, 1] * stretch_y, grid_h)
                 at_x[i, under, column] = x
                 at_y[i, under, column] = y
-                label[i, under, column] = answers[i][int(y), int(x)]
-                clear[i, under, column] = clearances[i][int(y), int(x)]
+                near_x, near_y = int(x + half), int(y + half)
+                label[i, under, column] = answers[i, near_y, near_x]
+                clear[i, under, column] = clearances[i, near_y, near_x]
         if row == 0:
             continue
         over = 1 - under
@@ -130,9 +137,10 @@ def settle(
                 spread = max(spread, abs(at_y[i, over, column + 1] - y))
                 spread = max(spread, abs(at_y[i, under, column] - y))
                 spread = max(spread, abs(at_y[i, under, column + 1] - y))
-                # All samples lie within the spread of the node, their four neighbours within
-                # one more, the node within one of its own cell.
-                agreed = agreed and clear[i, over, column] >= spread + 3
+                # A sample lies within the spread of the node, a cell it reads less than one
+                # further, the node within a half of its own cell; and clearance c says that
+                # all cells up to c away hold the label.
+                agreed = agreed and clear[i, over, column] >= spread + margin
                 agreed = agreed and label[i, over, column] == label[0, over, column]
             doubt[row - 1, column] = not agreed
         # Neighbouring cells of one label are filled together.
@@ -154,15 +162,20 @@ def settle(
 
 
 @inlined
-def _pulled(
-    pulls: FloatArray, i: int, row: int, column: int, y: np.float32, x: np.float32, c: int
-) -> np.float32:
-    """Return a pull field's value at (y, x) within a cell, both in [0, 1]."""
-    top = pulls[i, row, column, c] + x * (pulls[i, row, column + 1, c] - pulls[i, row, column, c])
-    low = pulls[i, row + 1, column, c] + x * (
-        pulls[i, row + 1, column + 1, c] - pulls[i, row + 1, column, c]
-    )
-    return np.float32(top + y * (low - top))
+def _pull_edges(
+    pulls: FloatArray, row: int, column: int, down: np.float32, out: FloatArray
+) -> None:
+    """Write the pull fields' values on the left and right edge of a cell, `down` from its top."""
+    for i in range(pulls.shape[0]):
+        for c in range(3):
+            for side in range(2):
+                top = pulls[i, row, column + side, c]
+                out[i, c, side] = top + down * (pulls[i, row + 1, column + side, c] - top)
+
+
+@inlined
+def _pulled(edges: FloatArray, i: int, c: int, across: np.float32) -> np.float32:
+    return np.float32(edges[i, c, 0] + across * (edges[i, c, 1] - edges[i, c, 0]))
 
 
 @inlined
@@ -176,15 +189,15 @@ def _sample(
     labels: LabelArray, x: np.float32, y: np.float32, i: int, corners: IntArray, at: FloatArray
 ) -> bool:
     """Note the four cells around a place: labels, shares; tell whether all are keyframe 0's."""
-    height, width = labels.shape
+    _, height, width = labels.shape
     x0, y0 = int(x), int(y)
     x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
     at[i, 0] = x
     at[i, 1] = y
-    corners[i, 0] = labels[y0, x0]
-    corners[i, 1] = labels[y0, x1]
-    corners[i, 2] = labels[y1, x0]
-    corners[i, 3] = labels[y1, x1]
+    corners[i, 0] = labels[i, y0, x0]
+    corners[i, 1] = labels[i, y0, x1]
+    corners[i, 2] = labels[i, y1, x0]
+    corners[i, 3] = labels[i, y1, x1]
     first = corners[0, 0]
     return bool(
         corners[i, 0] == first
@@ -194,9 +207,47 @@ def _sample(
     )
 
 
+@inlined
+def _elected(corners: IntArray, parts: FloatArray, candidates: IntArray, votes: FloatArray) -> int:
+    """Return the label with the largest sum of parts; of equals the one met first."""
+    # Nearly always there are two labels, which needs no list of candidates.
+    one, other = corners[0, 0], np.int64(-1)
+    for_one, for_other = np.float32(0), np.float32(0)
+    more = False
+    for i in range(corners.shape[0]):
+        for corner in range(4):
+            label = corners[i, corner]
+            if label == one:
+                for_one += parts[i, corner]
+            elif other < 0 or label == other:
+                other = label
+                for_other += parts[i, corner]
+            else:
+                more = True
+    winner = one if for_one >= for_other else other
+    if more:
+        found = 0
+        for i in range(corners.shape[0]):
+            for corner in range(4):
+                place = 0
+                while place < found and candidates[place] != corners[i, corner]:
+                    place += 1
+                if place == found:
+                    candidates[found] = corners[i, corner]
+                    votes[found] = 0
+                    found += 1
+                votes[place] += parts[i, corner]
+        best = 0
+        for place in range(1, found):
+            if votes[place] > votes[best]:
+                best = place
+        winner = candidates[best]
+    return int(winner)
+
+
 @kernel
 def vote(
-    answers: tuple[LabelArray, ...],
+    answers: LabelArray,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
     doubt: UInt8Array,
@@ -204,18 +255,21 @@ def vote(
 ) -> None:
     """Write the label with most votes at the pixels of cells in doubt.
 
-    `answers` are n label grids (h, w). A keyframe's weight is shared out among the four grid
+    `answers` are n label grids, (n, h, w). A keyframe's weight is shared out among the four grid
     cells around the sampled place.
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
-    grid_h, grid_w = answers[0].shape
+    _, grid_h, grid_w = answers.shape
     scale_x, offset_x, scale_y, offset_y = placement
-    stretch_x, stretch_y = scale_x * width / columns, scale_y * height / rows
+    stretch_x = np.float32(scale_x * width / columns)
+    stretch_y = np.float32(scale_y * height / rows)
+    edges = np.empty((count, 3, 2), np.float32)
     corners = np.empty((count, 4), np.int64)
     at = np.empty((count, 2), np.float32)
     candidates = np.empty(4 * count, np.int64)
-    votes = np.empty(4 * count, np.float64)
+    votes = np.empty(4 * count, np.float32)
+    parts = np.empty((count, 4), np.float32)
     for row in range(rows - 1):
         y_first = _first_pixel(row, rows, height)
         y_end = _first_pixel(row + 1, rows, height)
@@ -225,45 +279,34 @@ def vote(
             x_first = _first_pixel(column, columns, width)
             x_end = _first_pixel(column + 1, columns, width)
             for y in range(y_first, y_end):
-                down = _within(y, row, rows, height)
+                _pull_edges(pulls, row, column, _within(y, row, rows, height), edges)
+                own_y = np.float32(y * scale_y + offset_y)
                 for x in range(x_first, x_end):
                     across = _within(x, column, columns, width)
+                    own_x = np.float32(x * scale_x + offset_x)
                     alike = True
                     for i in range(count):
-                        dx = _pulled(pulls, i, row, column, down, across, 0)
-                        dy = _pulled(pulls, i, row, column, down, across, 1)
-                        gx = _clamped(np.float32(x * scale_x + offset_x + dx * stretch_x), grid_w)
-                        gy = _clamped(np.float32(y * scale_y + offset_y + dy * stretch_y), grid_h)
-                        alike = _sample(answers[i], gx, gy, i, corners, at) and alike
+                        dx, dy = _pulled(edges, i, 0, across), _pulled(edges, i, 1, across)
+                        gx = _clamped(own_x + dx * stretch_x, grid_w)
+                        gy = _clamped(own_y + dy * stretch_y, grid_h)
+                        alike = _sample(answers, gx, gy, i, corners, at) and alike
                     if alike:
                         out[y, x] = corners[0, 0]
                         continue
-                    found = 0
                     for i in range(count):
-                        weight = _pulled(pulls, i, row, column, down, across, 2)
+                        weight = _pulled(edges, i, 2, across)
                         fx, fy = at[i, 0] - int(at[i, 0]), at[i, 1] - int(at[i, 1])
-                        for corner in range(4):
-                            part = weight * (fx if corner % 2 else 1 - fx)
-                            part *= fy if corner // 2 else 1 - fy
-                            place = 0
-                            while place < found and candidates[place] != corners[i, corner]:
-                                place += 1
-                            if place == found:
-                                candidates[found] = corners[i, corner]
-                                votes[found] = 0.0
-                                found += 1
-                            votes[place] += part
-                    best = 0
-                    for place in range(1, found):
-                        if votes[place] > votes[best]:
-                            best = place
-                    out[y, x] = candidates[best]
+                        parts[i, 0] = weight * (1 - fx) * (1 - fy)
+                        parts[i, 1] = weight * fx * (1 - fy)
+                        parts[i, 2] = weight * (1 - fx) * fy
+                        parts[i, 3] = weight * fx * fy
+                    out[y, x] = _elected(corners, parts, candidates, votes)
 
 
 @kernel
 def blend(
     answers: tuple[FloatArray, ...],
-    winners: tuple[LabelArray, ...],
+    winners: LabelArray,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
     doubt: UInt8Array,
@@ -271,13 +314,15 @@ def blend(
 ) -> None:
     """Write the class with the highest blended score at the pixels of cells in doubt.
 
-    `answers` are n grids of class scores (h, w, C), `winners` their argmax (h, w).
+    `answers` are n grids of class scores (h, w, C), `winners` their argmax, (n, h, w).
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
     grid_h, grid_w, classes = answers[0].shape
     scale_x, offset_x, scale_y, offset_y = placement
-    stretch_x, stretch_y = scale_x * width / columns, scale_y * height / rows
+    stretch_x = np.float32(scale_x * width / columns)
+    stretch_y = np.float32(scale_y * height / rows)
+    edges = np.empty((count, 3, 2), np.float32)
     corners = np.empty((count, 4), np.int64)
     at = np.empty((count, 2), np.float32)
     blended = np.empty(classes, np.float32)
@@ -290,22 +335,23 @@ def blend(
             x_first = _first_pixel(column, columns, width)
             x_end = _first_pixel(column + 1, columns, width)
             for y in range(y_first, y_end):
-                down = _within(y, row, rows, height)
+                _pull_edges(pulls, row, column, _within(y, row, rows, height), edges)
+                own_y = np.float32(y * scale_y + offset_y)
                 for x in range(x_first, x_end):
                     across = _within(x, column, columns, width)
+                    own_x = np.float32(x * scale_x + offset_x)
                     alike = True
                     for i in range(count):
-                        dx = _pulled(pulls, i, row, column, down, across, 0)
-                        dy = _pulled(pulls, i, row, column, down, across, 1)
-                        gx = _clamped(np.float32(x * scale_x + offset_x + dx * stretch_x), grid_w)
-                        gy = _clamped(np.float32(y * scale_y + offset_y + dy * stretch_y), grid_h)
-                        alike = _sample(winners[i], gx, gy, i, corners, at) and alike
+                        dx, dy = _pulled(edges, i, 0, across), _pulled(edges, i, 1, across)
+                        gx = _clamped(own_x + dx * stretch_x, grid_w)
+                        gy = _clamped(own_y + dy * stretch_y, grid_h)
+                        alike = _sample(winners, gx, gy, i, corners, at) and alike
                     if alike:
                         out[y, x] = corners[0, 0]
                         continue
                     blended[:] = 0
                     for i in range(count):
-                        weight = _pulled(pulls, i, row, column, down, across, 2)
+                        weight = _pulled(edges, i, 2, across)
                         x0, y0 = int(at[i, 0]), int(at[i, 1])
                         x1, y1 = min(x0 + 1, grid_w - 1), min(y0 + 1, grid_h - 1)
                         fx, fy = at[i, 0] - x0, at[i, 1] - y0

@@ -44,9 +44,10 @@ def _settle(winners, pulls, placement, out):
     for labels in winners:
         inner = np.empty(labels.shape, np.uint8)
         carry.inner(labels, inner)
-        clearances.append(cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3))
+        distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
+        clearances.append(np.minimum(distance, 255).astype(np.uint8))
     doubt = np.full((pulls.shape[1] - 1, pulls.shape[2] - 1), 9, np.uint8)
-    carry.settle(tuple(winners), tuple(clearances), pulls, placement, doubt, out)
+    carry.settle(np.stack(winners), np.stack(clearances), pulls, placement, doubt, out)
     return doubt
 
 
@@ -60,7 +61,7 @@ def test_carried_label_has_the_most_votes(count, grid, working, frame, dtype, re
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, dtype)
     doubt = _settle(answers, pulls, _place(grid, frame), out)
-    carry.vote(answers, pulls, _place(grid, frame), doubt, out)
+    carry.vote(np.stack(answers), pulls, _place(grid, frame), doubt, out)
     votes = naive.label_votes(answers, pulls, _place(grid, frame), frame)
     for y, x in np.ndindex(frame):
         assert votes[y][x].get(int(out[y, x]), 0) >= max(votes[y][x].values()) - 1e-5
@@ -80,7 +81,7 @@ def test_carried_class_has_the_highest_blended_score(count, grid, working, frame
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, np.uint8)
     doubt = _settle(winners, pulls, _place(grid, frame), out)
-    carry.blend(tuple(answers), tuple(winners), pulls, _place(grid, frame), doubt, out)
+    carry.blend(tuple(answers), np.stack(winners), pulls, _place(grid, frame), doubt, out)
     blended = naive.blended_scores(answers, pulls, _place(grid, frame), frame)
     taken = np.take_along_axis(blended, out[..., None].astype(int), 2)[..., 0]
     assert np.all(taken >= blended.max(axis=2) - 1e-5)
@@ -103,11 +104,11 @@ def test_argmax_takes_the_first_of_equals():
     assert out.tolist() == [[1, 0]]
 
 
-def test_inner_cells_have_four_neighbours_of_their_own_label():
-    labels = np.array([[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 1]], np.uint8)
+def test_inner_cells_have_eight_neighbours_of_their_own_label():
+    labels = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]], np.uint8)
     out = np.empty_like(labels)
     carry.inner(labels, out)
-    assert out.tolist() == [[1, 1, 0, 0]] * 3
+    assert out.tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]
 
 
 def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
@@ -118,5 +119,5 @@ def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
     out = np.empty_like(labels)
     place = _place(labels.shape, labels.shape)
     doubt = _settle((labels,), pulls, place, out)
-    carry.vote((labels,), pulls, place, doubt, out)
+    carry.vote(labels[None], pulls, place, doubt, out)
     np.testing.assert_array_equal(out, labels)
