@@ -271,7 +271,7 @@ def _effective(config: ConfigLike, model: str | Path | None) -> Config:
 
 def _segmenter_for(frames: FrameSource, config: Config) -> Segmenter:
     try:
-        return build_segmenter(config)
+        return build_segmenter(config, source=frames)
     except BaseException:
         frames.close()
         raise

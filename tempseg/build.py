@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tempseg.config import Config, SegmenterConfig
@@ -32,8 +33,11 @@ def build_source(spec: str, config: Config) -> FrameSource:
     return open_source(spec, start=wanted.start, end=wanted.end, frame_rate=wanted.frame_rate)
 
 
-def build_segmenter(config: Config) -> Segmenter:
+def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Segmenter:
     """Return the segmenter that `segmenter.model` names.
+
+    Ready-made masks are matched by order with the frames of the whole source; `source` tells
+    where in it a part begins.
 
     Raises
     ------
@@ -48,7 +52,10 @@ def build_segmenter(config: Config) -> Segmenter:
             "no model: pass --model PATH (a .tflite file, a SavedModel folder, masks:FOLDER) "
             "or set segmenter.model"
         )
-    return open_segmenter(wanted.model, _segmenter_options(wanted))
+    options = _segmenter_options(wanted)
+    if source is not None and wanted.model.startswith("masks:") and config.source.start is not None:
+        options = replace(options, first_mask=source.count_before())
+    return open_segmenter(wanted.model, options)
 
 
 def build_engine(

@@ -49,6 +49,9 @@ class FrameSource(Protocol):
             When the source turns out to hold no frame.
         """
 
+    def count_before(self) -> int:
+        """Return how many frames of the whole source lie before the part that is read."""
+
     def close(self) -> None:
         """Let go of files; safe to call twice."""
 

@@ -199,6 +199,16 @@ def test_a_part_is_exact_to_the_frame(clip, tmp_path):
         assert next(container.decode(video=0)).pts == 0
 
 
+def test_masks_of_a_part_are_those_of_its_frames(clip, tmp_path):
+    config = {"source.start": 0.4, "keyframe.policy": "interval", "keyframe.interval": 1}
+    tempseg.run(clip / "clip.mp4", tmp_path / "part", model=_masks(clip), config=config)
+    first = next(i for i in range(FRAMES) if (_pts(i) - _pts(0)) / 1000 >= 0.4)
+    maps = [labels for _, labels in read_label_video(str(tmp_path / "part" / "masks.mkv"))]
+    for place, labels in enumerate(maps):
+        with Image.open(clip / "labels" / f"{first + place:03d}.png") as image:
+            np.testing.assert_array_equal(labels, np.array(image))
+
+
 def test_export_writes_an_index_image_a_frame_with_the_palette(finished, tmp_path):
     out, _ = finished
     assert tempseg.export(out, tmp_path / "png") == FRAMES

@@ -43,6 +43,8 @@ class SegmenterOptions:
         A class set's name, the class names themselves, or `auto`.
     masks : str
         How label images are read: `binary`, `index`, or `auto`.
+    first_mask : int
+        Which label image, counted from 0, belongs to the first frame.
     """
 
     input_size: tuple[int, int] | None = None
@@ -57,6 +59,7 @@ class SegmenterOptions:
     threads: int | None = None
     classes: str | tuple[str, ...] = "auto"
     masks: Literal["auto", "binary", "index"] = "auto"
+    first_mask: int = 0
 
     def __post_init__(self) -> None:
         if self.input_size is not None and min(self.input_size) < 1:

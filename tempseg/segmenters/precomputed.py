@@ -46,6 +46,7 @@ class PrecomputedSegmenter:
 
     def __init__(self, folder: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         self._folder = str(folder)
+        self._first = options.first_mask
         try:
             self._images = list_images(folder)
         except SourceError as error:
@@ -86,12 +87,13 @@ class PrecomputedSegmenter:
 
     def segment(self, frame: Frame) -> Prediction:
         """Return the label image that belongs to a frame."""
-        if frame.index >= len(self._images):
+        place = self._first + frame.index
+        if place >= len(self._images):
             raise ModelError(
                 f"{self._folder}: holds {len(self._images)} label images, but frame "
-                f"{frame.index} asks for number {frame.index + 1}; give one a frame"
+                f"{frame.index} asks for number {place + 1}; give one for each frame of the source"
             )
-        path = self._images[frame.index]
+        path = self._images[place]
         raw = self._read(path)
         height, width = frame.size
         rows, columns = raw.shape

@@ -110,6 +110,15 @@ class VideoDecoder:
                 else:
                     yield frame
 
+    def packets_before(self, pts: int) -> int:
+        """Return how many packets are presented before a time, reading the file anew."""
+        container, stream = _open_stream(self._path)
+        with container:
+            return sum(
+                packet.size > 0 and packet.pts is not None and packet.pts < pts
+                for packet in container.demux(stream)
+            )
+
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         failures = 0
         while True:

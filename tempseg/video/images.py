@@ -108,6 +108,10 @@ class ImageSource:
         self._read = True
         return self._frames()
 
+    def count_before(self) -> int:
+        """Return how many images lie before the part."""
+        return self._paths[0][0]
+
     def close(self) -> None:
         """Do nothing: no file stays open."""
 

@@ -123,6 +123,10 @@ class VideoSource:
         self._read = True
         return self._frames()
 
+    def count_before(self) -> int:
+        """Return how many frames lie before the part, by their packets; nothing is decoded."""
+        return 0 if self._range.start is None else self._decoder.packets_before(self._range.start)
+
     def close(self) -> None:
         """Close the file; safe to call twice."""
         self._decoder.close()
