@@ -169,10 +169,12 @@ def blend(
     winners = cast(LabelArray, np.stack([anchor.winners for anchor in anchors]))
     clearances = np.stack([anchor.clearance for anchor in anchors])
     doubt = np.empty((pulls.shape[1] - 1, pulls.shape[2] - 1), np.uint8)
-    carry.settle(winners, clearances, pulls, placement, doubt, labels)
+    carry.settle_cells(winners, clearances, pulls, placement, doubt, labels)
+    rest = np.empty(labels.size, np.int64)
+    left = carry.settle_pixels(winners, clearances, pulls, placement, doubt, labels, rest)
     scores = tuple(a.prediction.scores for a in anchors if a.prediction.scores is not None)
     if len(scores) == len(anchors):
-        carry.blend(scores, winners, pulls, placement, doubt, labels)
+        carry.blend(scores, pulls, placement, rest[:left], labels)
     else:
-        carry.vote(winners, pulls, placement, doubt, labels)
+        carry.vote(winners, pulls, placement, rest[:left], labels)
     return labels

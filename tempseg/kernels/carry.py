@@ -4,10 +4,10 @@ Arguments they share: `pulls` (n, rows, columns, 3) float32 holds, for each of n
 (dx, dy) in pixels of the working grid and a positive weight; `placement` is (scale_x, offset_x,
 scale_y, offset_y) from frame pixels to the model's grid; `out` (H, W) takes the labels.
 
-The work is done in two passes over the cells between four neighbouring nodes of the working
-grid. `settle` fills the cells where every sample of every keyframe holds one label: that label
-wins whatever the weights. Only the rest, near borders and where keyframes disagree, is sampled
-pixel by pixel (`vote`, `blend`).
+Where every grid cell that would be read holds one label, that label wins whatever the weights.
+`settle_cells` finds that out for the cells between four neighbouring nodes of the working grid at
+once, `settle_pixels` for the pixels of the others. What is left, along borders and where keyframes
+disagree, is sampled and decided by `vote` or `blend`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tempseg.types import FloatArray, LabelArray, UInt8Array
 
 IntArray = NDArray[np.int64]
 
-__all__ = ["argmax", "blend", "inner", "settle", "vote"]
+__all__ = ["argmax", "blend", "inner", "settle_cells", "settle_pixels", "vote"]
 
 
 @kernel
@@ -74,7 +74,7 @@ def _clamped(position: np.float32, size: int) -> np.float32:
 
 
 @kernel
-def settle(
+def settle_cells(
     answers: LabelArray,
     clearances: UInt8Array,
     pulls: FloatArray,
@@ -91,7 +91,7 @@ def settle(
     clearances : array, shape (n, h, w)
         Chebyshev distance of each grid cell to the nearest one that is not `inner`, 255 at most.
     doubt : array, shape (rows - 1, columns - 1)
-        Takes 1 for a cell left to `vote` or `blend`, else 0.
+        Takes 1 for a cell that is not filled, else 0.
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
@@ -161,21 +161,88 @@ def settle(
                 out[y_out, first_x[start] : first_x[column]] = filled
 
 
-@inlined
-def _pull_edges(
-    pulls: FloatArray, row: int, column: int, down: np.float32, out: FloatArray
-) -> None:
-    """Write the pull fields' values on the left and right edge of a cell, `down` from its top."""
-    for i in range(pulls.shape[0]):
-        for c in range(3):
-            for side in range(2):
-                top = pulls[i, row, column + side, c]
-                out[i, c, side] = top + down * (pulls[i, row + 1, column + side, c] - top)
+@kernel
+def settle_pixels(
+    answers: LabelArray,
+    clearances: UInt8Array,
+    pulls: FloatArray,
+    placement: tuple[float, float, float, float],
+    doubt: UInt8Array,
+    out: LabelArray,
+    rest: IntArray,
+) -> int:
+    """Within the cells in doubt, fill the pixels on whose label all keyframes agree.
+
+    `answers`, `clearances` and `doubt` are as for `settle_cells`. The places of the others,
+    `y * W + x`, are written to `rest` (H * W); returns how many.
+    """
+    count, rows, columns, _ = pulls.shape
+    height, width = out.shape
+    _, grid_h, grid_w = answers.shape
+    scale_x, offset_x, scale_y, offset_y = placement
+    stretch_x = np.float32(scale_x * width / columns)
+    stretch_y = np.float32(scale_y * height / rows)
+    half = np.float32(0.5)
+    # A cell is at most this large; the ones along the border reach out to it.
+    room = (2 * (height // rows + 2)) * (2 * (width // columns + 2))
+    label = np.empty(room, out.dtype)
+    alike = np.empty(room, np.bool_)
+    across = np.empty(width, np.float32)
+    for column in range(columns - 1):
+        for x in range(
+            _first_pixel(column, columns, width), _first_pixel(column + 1, columns, width)
+        ):
+            across[x] = _within(x, column, columns, width)
+    found = 0
+    for row in range(rows - 1):
+        y_first = _first_pixel(row, rows, height)
+        y_end = _first_pixel(row + 1, rows, height)
+        for column in range(columns - 1):
+            if doubt[row, column] == 0:
+                continue
+            x_first = _first_pixel(column, columns, width)
+            x_end = _first_pixel(column + 1, columns, width)
+            for i in range(count):
+                grid, clearance = answers[i], clearances[i]
+                k = 0
+                for y in range(y_first, y_end):
+                    down = _within(y, row, rows, height)
+                    left_x = _edge(pulls, i, row, column, 0, down) * stretch_x
+                    left_y = _edge(pulls, i, row, column, 1, down) * stretch_y
+                    more_x = _edge(pulls, i, row, column + 1, 0, down) * stretch_x - left_x
+                    more_y = _edge(pulls, i, row, column + 1, 1, down) * stretch_y - left_y
+                    left_x += np.float32(offset_x)
+                    left_y += np.float32(y * scale_y + offset_y)
+                    for x in range(x_first, x_end):
+                        gx = np.float32(x * scale_x) + left_x + across[x] * more_x
+                        gy = left_y + across[x] * more_y
+                        near_x = int(_clamped(gx, grid_w) + half)
+                        near_y = int(_clamped(gy, grid_h) + half)
+                        # The four cells around a place touch its nearest one.
+                        known = clearance[near_y, near_x] >= 1
+                        if i == 0:
+                            label[k] = grid[near_y, near_x]
+                            alike[k] = known
+                        else:
+                            alike[k] &= known and grid[near_y, near_x] == label[k]
+                        k += 1
+            k = 0
+            for y in range(y_first, y_end):
+                for x in range(x_first, x_end):
+                    if alike[k]:
+                        out[y, x] = label[k]
+                    else:
+                        rest[found] = y * width + x
+                        found += 1
+                    k += 1
+    return found
 
 
 @inlined
-def _pulled(edges: FloatArray, i: int, c: int, across: np.float32) -> np.float32:
-    return np.float32(edges[i, c, 0] + across * (edges[i, c, 1] - edges[i, c, 0]))
+def _edge(pulls: FloatArray, i: int, row: int, column: int, c: int, down: np.float32) -> np.float32:
+    """Return one pull field's value below a node, `down` towards the next."""
+    top = pulls[i, row, column, c]
+    return np.float32(top + down * (pulls[i, row + 1, column, c] - top))
 
 
 @inlined
@@ -185,64 +252,41 @@ def _within(pixel: int, node: int, nodes: int, pixels: int) -> np.float32:
 
 
 @inlined
-def _sample(
-    labels: LabelArray, x: np.float32, y: np.float32, i: int, corners: IntArray, at: FloatArray
-) -> bool:
-    """Note the four cells around a place: labels, shares; tell whether all are keyframe 0's."""
-    _, height, width = labels.shape
-    x0, y0 = int(x), int(y)
-    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-    at[i, 0] = x
-    at[i, 1] = y
-    corners[i, 0] = labels[i, y0, x0]
-    corners[i, 1] = labels[i, y0, x1]
-    corners[i, 2] = labels[i, y1, x0]
-    corners[i, 3] = labels[i, y1, x1]
-    first = corners[0, 0]
-    return bool(
-        corners[i, 0] == first
-        and corners[i, 1] == first
-        and corners[i, 2] == first
-        and corners[i, 3] == first
-    )
+def _node(pixel: int, nodes: int, pixels: int) -> int:
+    """Return the node at which a pixel's cell begins."""
+    return min(max(int((pixel + 0.5) * nodes / pixels - 0.5), 0), nodes - 2)
 
 
 @inlined
-def _elected(corners: IntArray, parts: FloatArray, candidates: IntArray, votes: FloatArray) -> int:
-    """Return the label with the largest sum of parts; of equals the one met first."""
-    # Nearly always there are two labels, which needs no list of candidates.
-    one, other = corners[0, 0], np.int64(-1)
-    for_one, for_other = np.float32(0), np.float32(0)
-    more = False
-    for i in range(corners.shape[0]):
-        for corner in range(4):
-            label = corners[i, corner]
-            if label == one:
-                for_one += parts[i, corner]
-            elif other < 0 or label == other:
-                other = label
-                for_other += parts[i, corner]
-            else:
-                more = True
-    winner = one if for_one >= for_other else other
-    if more:
-        found = 0
-        for i in range(corners.shape[0]):
-            for corner in range(4):
-                place = 0
-                while place < found and candidates[place] != corners[i, corner]:
-                    place += 1
-                if place == found:
-                    candidates[found] = corners[i, corner]
-                    votes[found] = 0
-                    found += 1
-                votes[place] += parts[i, corner]
-        best = 0
-        for place in range(1, found):
-            if votes[place] > votes[best]:
-                best = place
-        winner = candidates[best]
-    return int(winner)
+def _sample(
+    pulls: FloatArray,
+    i: int,
+    place: int,
+    shape: tuple[int, int],
+    grid: tuple[int, int],
+    placement: tuple[float, float, float, float],
+) -> tuple[int, int, np.float32, np.float32, np.float32]:
+    """Return where a frame pixel lands on the model's grid, and the keyframe's weight there.
+
+    As row and column of the upper left of the four cells around the place, the place's distance
+    down and right of it, and the weight.
+    """
+    _, rows, columns, _ = pulls.shape
+    height, width = shape
+    scale_x, offset_x, scale_y, offset_y = placement
+    y, x = place // width, place % width
+    row, column = _node(y, rows, height), _node(x, columns, width)
+    down, across = _within(y, row, rows, height), _within(x, column, columns, width)
+    left = _edge(pulls, i, row, column, 0, down)
+    dx = left + across * (_edge(pulls, i, row, column + 1, 0, down) - left)
+    left = _edge(pulls, i, row, column, 1, down)
+    dy = left + across * (_edge(pulls, i, row, column + 1, 1, down) - left)
+    left = _edge(pulls, i, row, column, 2, down)
+    weight = left + across * (_edge(pulls, i, row, column + 1, 2, down) - left)
+    gx = _clamped(np.float32((x + dx * width / columns) * scale_x + offset_x), grid[1])
+    gy = _clamped(np.float32((y + dy * height / rows) * scale_y + offset_y), grid[0])
+    y0, x0 = int(gy), int(gx)
+    return y0, x0, np.float32(gy - y0), np.float32(gx - x0), weight
 
 
 @kernel
@@ -250,125 +294,77 @@ def vote(
     answers: LabelArray,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
-    doubt: UInt8Array,
+    rest: IntArray,
     out: LabelArray,
 ) -> None:
-    """Write the label with most votes at the pixels of cells in doubt.
+    """Write the label with most votes at the pixels in `rest` (places `y * W + x`).
 
     `answers` are n label grids, (n, h, w). A keyframe's weight is shared out among the four grid
-    cells around the sampled place.
+    cells around the sampled place; of equals the label met first wins.
     """
-    count, rows, columns, _ = pulls.shape
+    count = pulls.shape[0]
     height, width = out.shape
     _, grid_h, grid_w = answers.shape
-    scale_x, offset_x, scale_y, offset_y = placement
-    stretch_x = np.float32(scale_x * width / columns)
-    stretch_y = np.float32(scale_y * height / rows)
-    edges = np.empty((count, 3, 2), np.float32)
-    corners = np.empty((count, 4), np.int64)
-    at = np.empty((count, 2), np.float32)
-    candidates = np.empty(4 * count, np.int64)
+    candidates = np.empty(4 * count, out.dtype)
     votes = np.empty(4 * count, np.float32)
-    parts = np.empty((count, 4), np.float32)
-    for row in range(rows - 1):
-        y_first = _first_pixel(row, rows, height)
-        y_end = _first_pixel(row + 1, rows, height)
-        for column in range(columns - 1):
-            if doubt[row, column] == 0:
-                continue
-            x_first = _first_pixel(column, columns, width)
-            x_end = _first_pixel(column + 1, columns, width)
-            for y in range(y_first, y_end):
-                _pull_edges(pulls, row, column, _within(y, row, rows, height), edges)
-                own_y = np.float32(y * scale_y + offset_y)
-                for x in range(x_first, x_end):
-                    across = _within(x, column, columns, width)
-                    own_x = np.float32(x * scale_x + offset_x)
-                    alike = True
-                    for i in range(count):
-                        dx, dy = _pulled(edges, i, 0, across), _pulled(edges, i, 1, across)
-                        gx = _clamped(own_x + dx * stretch_x, grid_w)
-                        gy = _clamped(own_y + dy * stretch_y, grid_h)
-                        alike = _sample(answers, gx, gy, i, corners, at) and alike
-                    if alike:
-                        out[y, x] = corners[0, 0]
-                        continue
-                    for i in range(count):
-                        weight = _pulled(edges, i, 2, across)
-                        fx, fy = at[i, 0] - int(at[i, 0]), at[i, 1] - int(at[i, 1])
-                        parts[i, 0] = weight * (1 - fx) * (1 - fy)
-                        parts[i, 1] = weight * fx * (1 - fy)
-                        parts[i, 2] = weight * (1 - fx) * fy
-                        parts[i, 3] = weight * fx * fy
-                    out[y, x] = _elected(corners, parts, candidates, votes)
+    for place in rest:
+        found = 0
+        for i in range(count):
+            y0, x0, fy, fx, weight = _sample(
+                pulls, i, place, (height, width), (grid_h, grid_w), placement
+            )
+            for corner in range(4):
+                under, right = corner // 2, corner % 2
+                label = answers[i, min(y0 + under, grid_h - 1), min(x0 + right, grid_w - 1)]
+                part = weight * (fy if under else 1 - fy) * (fx if right else 1 - fx)
+                which = 0
+                while which < found and candidates[which] != label:
+                    which += 1
+                if which == found:
+                    candidates[found] = label
+                    votes[found] = 0
+                    found += 1
+                votes[which] += part
+        best = 0
+        for which in range(1, found):
+            if votes[which] > votes[best]:
+                best = which
+        out[place // width, place % width] = candidates[best]
 
 
 @kernel
 def blend(
     answers: tuple[FloatArray, ...],
-    winners: LabelArray,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
-    doubt: UInt8Array,
+    rest: IntArray,
     out: LabelArray,
 ) -> None:
-    """Write the class with the highest blended score at the pixels of cells in doubt.
+    """Write the class with the highest blended score at the pixels in `rest` (`y * W + x`).
 
-    `answers` are n grids of class scores (h, w, C), `winners` their argmax, (n, h, w).
+    `answers` are n grids of class scores (h, w, C); of equals the first class wins.
     """
-    count, rows, columns, _ = pulls.shape
+    count = pulls.shape[0]
     height, width = out.shape
     grid_h, grid_w, classes = answers[0].shape
-    scale_x, offset_x, scale_y, offset_y = placement
-    stretch_x = np.float32(scale_x * width / columns)
-    stretch_y = np.float32(scale_y * height / rows)
-    edges = np.empty((count, 3, 2), np.float32)
-    corners = np.empty((count, 4), np.int64)
-    at = np.empty((count, 2), np.float32)
     blended = np.empty(classes, np.float32)
-    for row in range(rows - 1):
-        y_first = _first_pixel(row, rows, height)
-        y_end = _first_pixel(row + 1, rows, height)
-        for column in range(columns - 1):
-            if doubt[row, column] == 0:
-                continue
-            x_first = _first_pixel(column, columns, width)
-            x_end = _first_pixel(column + 1, columns, width)
-            for y in range(y_first, y_end):
-                _pull_edges(pulls, row, column, _within(y, row, rows, height), edges)
-                own_y = np.float32(y * scale_y + offset_y)
-                for x in range(x_first, x_end):
-                    across = _within(x, column, columns, width)
-                    own_x = np.float32(x * scale_x + offset_x)
-                    alike = True
-                    for i in range(count):
-                        dx, dy = _pulled(edges, i, 0, across), _pulled(edges, i, 1, across)
-                        gx = _clamped(own_x + dx * stretch_x, grid_w)
-                        gy = _clamped(own_y + dy * stretch_y, grid_h)
-                        alike = _sample(winners, gx, gy, i, corners, at) and alike
-                    if alike:
-                        out[y, x] = corners[0, 0]
-                        continue
-                    blended[:] = 0
-                    for i in range(count):
-                        weight = _pulled(edges, i, 2, across)
-                        x0, y0 = int(at[i, 0]), int(at[i, 1])
-                        x1, y1 = min(x0 + 1, grid_w - 1), min(y0 + 1, grid_h - 1)
-                        fx, fy = at[i, 0] - x0, at[i, 1] - y0
-                        a = np.float32(weight * (1 - fx) * (1 - fy))
-                        b = np.float32(weight * fx * (1 - fy))
-                        c = np.float32(weight * (1 - fx) * fy)
-                        d = np.float32(weight * fx * fy)
-                        scores = answers[i]
-                        for k in range(classes):
-                            blended[k] += (
-                                a * scores[y0, x0, k]
-                                + b * scores[y0, x1, k]
-                                + c * scores[y1, x0, k]
-                                + d * scores[y1, x1, k]
-                            )
-                    best = 0
-                    for k in range(1, classes):
-                        if blended[k] > blended[best]:
-                            best = k
-                    out[y, x] = best
+    for place in rest:
+        blended[:] = 0
+        for i in range(count):
+            y0, x0, fy, fx, weight = _sample(
+                pulls, i, place, (height, width), (grid_h, grid_w), placement
+            )
+            y1, x1 = min(y0 + 1, grid_h - 1), min(x0 + 1, grid_w - 1)
+            scores = answers[i]
+            a, b, c, d = scores[y0, x0], scores[y0, x1], scores[y1, x0], scores[y1, x1]
+            top, low = weight * (1 - fy), weight * fy
+            left, right = 1 - fx, fx
+            for k in range(classes):
+                blended[k] += top * (left * a[k] + right * b[k]) + low * (
+                    left * c[k] + right * d[k]
+                )
+        best = 0
+        for k in range(1, classes):
+            if blended[k] > blended[best]:
+                best = k
+        out[place // width, place % width] = best

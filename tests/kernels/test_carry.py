@@ -47,8 +47,11 @@ def _settle(winners, pulls, placement, out):
         distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
         clearances.append(np.minimum(distance, 255).astype(np.uint8))
     doubt = np.full((pulls.shape[1] - 1, pulls.shape[2] - 1), 9, np.uint8)
-    carry.settle(np.stack(winners), np.stack(clearances), pulls, placement, doubt, out)
-    return doubt
+    known = np.stack(winners), np.stack(clearances), pulls, placement
+    carry.settle_cells(*known, doubt, out)
+    rest = np.empty(out.size, np.int64)
+    left = carry.settle_pixels(*known, doubt, out, rest)
+    return doubt, rest[:left]
 
 
 @pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
@@ -60,8 +63,8 @@ def test_carried_label_has_the_most_votes(count, grid, working, frame, dtype, re
     answers = (shared, *(_blocky(rng, grid, 2).astype(dtype) for _ in range(count - 1)))
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, dtype)
-    doubt = _settle(answers, pulls, _place(grid, frame), out)
-    carry.vote(np.stack(answers), pulls, _place(grid, frame), doubt, out)
+    _, rest = _settle(answers, pulls, _place(grid, frame), out)
+    carry.vote(np.stack(answers), pulls, _place(grid, frame), rest, out)
     votes = naive.label_votes(answers, pulls, _place(grid, frame), frame)
     for y, x in np.ndindex(frame):
         assert votes[y][x].get(int(out[y, x]), 0) >= max(votes[y][x].values()) - 1e-5
@@ -80,8 +83,8 @@ def test_carried_class_has_the_highest_blended_score(count, grid, working, frame
         carry.argmax(answers[-1], winners[-1])
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, np.uint8)
-    doubt = _settle(winners, pulls, _place(grid, frame), out)
-    carry.blend(tuple(answers), np.stack(winners), pulls, _place(grid, frame), doubt, out)
+    _, rest = _settle(winners, pulls, _place(grid, frame), out)
+    carry.blend(tuple(answers), pulls, _place(grid, frame), rest, out)
     blended = naive.blended_scores(answers, pulls, _place(grid, frame), frame)
     taken = np.take_along_axis(blended, out[..., None].astype(int), 2)[..., 0]
     assert np.all(taken >= blended.max(axis=2) - 1e-5)
@@ -92,9 +95,10 @@ def test_cells_away_from_borders_are_settled_at_once():
     labels[:, 40:] = 1
     pulls = np.zeros((1, 60, 80, 3), np.float32)
     out = np.empty((120, 160), np.uint8)
-    doubt = _settle((labels,), pulls, _place(labels.shape, out.shape), out)
-    assert doubt.mean() < 0.15
-    assert doubt[:, 38:41].all()
+    doubt, rest = _settle((labels,), pulls, _place(labels.shape, out.shape), out)
+    assert doubt.mean() < 0.1
+    assert doubt[:, 39].all()
+    assert set(rest % 160) == {78, 79, 80, 81}
 
 
 def test_argmax_takes_the_first_of_equals():
@@ -118,6 +122,6 @@ def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
     pulls[..., 2] = 1
     out = np.empty_like(labels)
     place = _place(labels.shape, labels.shape)
-    doubt = _settle((labels,), pulls, place, out)
-    carry.vote(labels[None], pulls, place, doubt, out)
+    _, rest = _settle((labels,), pulls, place, out)
+    carry.vote(labels[None], pulls, place, rest, out)
     np.testing.assert_array_equal(out, labels)
