@@ -137,26 +137,18 @@ def blend(
     """Return the labels (H, W) that the proposals agree on for frame `index`.
 
     Each proposal weighs `exp(-residual / residual_scale) / distance in frames`. Class scores are
-    averaged where the answers have them; labels vote, shared out sub-pixel, where not.
+    averaged where the answers have them; labels vote, shared out sub-pixel, where not. All
+    answers lie on one grid.
 
     Raises
     ------
     ValueError
-        Without a proposal, or when answers lie on different grids.
+        Without a proposal.
     """
     if not proposals:
         raise ValueError(f"no proposal for frame {index}")
     anchors = [proposal.anchor for proposal in proposals]
     first = anchors[0]
-    for anchor in anchors[1:]:
-        if (
-            anchor.winners.shape != first.winners.shape
-            or anchor.prediction.placement != first.prediction.placement
-        ):
-            raise ValueError(
-                f"frame {anchor.index} was answered on a grid {anchor.winners.shape}, "
-                f"frame {first.index} on {first.winners.shape}"
-            )
     by_residual = settings.weight_by_residual()
     pulls = np.empty((len(proposals), *first.luma.shape, 3), np.float32)
     for pull, proposal in zip(pulls, proposals, strict=True):
