@@ -144,7 +144,7 @@ def run(
         watching = [tally.advance] if observer is None else [tally.advance, observer.advance]
         with stream(frames, engine, times=times) as results:
             write_all(results, sinks, times=times, observers=watching)
-        totals = tally.totals(times, wall_s=time.perf_counter() - start, skipped=frames.skipped)
+        totals = tally.totals(times, wall_s=time.perf_counter() - start, damaged=frames.damaged)
         # Assumptions about the answer are known only once there was one.
         assumptions = segmenter.info.assumptions
         write_record(
@@ -294,7 +294,7 @@ class _Tally:
         if result.reason is not None:
             self._reasons[result.reason.value] += 1
 
-    def totals(self, times: StageTimes, *, wall_s: float, skipped: int) -> Totals:
+    def totals(self, times: StageTimes, *, wall_s: float, damaged: int) -> Totals:
         keyframes = sum(self._reasons.values())
         stage_s = times.totals
         return Totals(
@@ -302,7 +302,7 @@ class _Tally:
             keyframes=keyframes,
             keyframe_share=keyframes / self.frames,
             reasons=dict(sorted(self._reasons.items())),
-            skipped=skipped,
+            damaged=damaged,
             duration_s=self._last_s - self._first_s,
             wall_s=wall_s,
             frames_per_s=self.frames / wall_s,

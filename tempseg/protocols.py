@@ -37,8 +37,8 @@ class FrameSource(Protocol):
         """What is known before the first frame."""
 
     @property
-    def skipped(self) -> int:
-        """Corrupt packets and frames passed over so far."""
+    def damaged(self) -> int:
+        """Corrupt packets and frames met so far: skipped, or as the decoder concealed them."""
 
     def __iter__(self) -> Iterator[Frame]:
         """Read from the start; a source is read once.

@@ -90,8 +90,8 @@ def closing_table(summary: RunSummary) -> Table:
     per_call = totals.segmenter_s / totals.keyframes * 1000
     table.add_row("segmenter", f"{totals.segmenter_s:.1f} s, {per_call:.0f} ms a keyframe")
     table.add_row("memory", f"{totals.peak_memory_mb:.0f} MB at the peak")
-    if totals.skipped:
-        table.add_row("skipped", f"{totals.skipped} corrupt packets or frames")
+    if totals.damaged:
+        table.add_row("damaged", f"{totals.damaged} packets or frames: skipped or concealed")
     for assumption in summary.assumptions:
         table.add_row("assumed", escape(assumption))
     table.add_row("results", escape(str(summary.folder)))

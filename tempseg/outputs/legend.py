@@ -76,7 +76,8 @@ def _draw(
 ) -> tuple[FloatArray, UInt8Array]:
     """Return how opaque each pixel is, in [0, 1], and its colour."""
     font = cv2.FontFace("sans")
-    swatch = round(text_px * 0.9)
+    # On whole chroma samples, or the panel's gray bleeds into the swatches' edges.
+    swatch = 2 * round(text_px * 0.45)
     widths = [
         cv2.getTextSize((4000, 100), name, (0, 0), font, text_px, 400)[2] for name, _ in entries
     ]
@@ -88,7 +89,7 @@ def _draw(
     letters = np.zeros((height, width, 3), np.uint8)
     for place, (name, colour) in enumerate(entries):
         middle = pad // 2 + line * place + line // 2
-        top, left = middle - swatch // 2, pad
+        top, left = 2 * ((middle - swatch // 2) // 2), pad
         if colour != PANEL_RGB:
             rgb[top : top + swatch, left : left + swatch] = colour
             coverage[top : top + swatch, left : left + swatch] = 1

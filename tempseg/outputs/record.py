@@ -29,8 +29,8 @@ class Totals:
     keyframe_share : float
         Keyframes of all frames, in [0, 1].
     reasons : mapping of reason to number of keyframes
-    skipped : int
-        Corrupt packets and frames passed over.
+    damaged : int
+        Corrupt packets and frames: skipped, or as the decoder concealed them.
     duration_s : float
         From the first frame's time to the last's.
     wall_s : float
@@ -48,7 +48,7 @@ class Totals:
     keyframes: int
     keyframe_share: float
     reasons: Mapping[str, int]
-    skipped: int
+    damaged: int
     duration_s: float
     wall_s: float
     frames_per_s: float

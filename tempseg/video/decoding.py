@@ -48,8 +48,8 @@ class PtsRange:
 class VideoDecoder:
     """The frames of a file's first video stream that decode, in presentation order.
 
-    Packets that do not decode and frames flagged as corrupt are counted in `skipped`, when they
-    lie in `counted`.
+    Packets that do not decode are passed over; frames that the decoder flags as corrupt come as it
+    has concealed them. Both are counted in `damaged`, when they lie in `counted`.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class VideoDecoder:
     """
 
     def __init__(self, path: str) -> None:
-        self.skipped = 0
+        self.damaged = 0
         self.counted = PtsRange()
         self._path = path
         self._container, self.stream = _open_stream(path)
@@ -84,7 +84,7 @@ class VideoDecoder:
         """Return frames of which one of the first is at or before `pts`, or all of them."""
         assert self.stream.time_base is not None
         for margin_s in _SEEK_MARGINS_S:
-            self.skipped = 0
+            self.damaged = 0
             back = pts - int(margin_s / self.stream.time_base)
             try:
                 self._container.seek(back, stream=self.stream)
@@ -96,24 +96,25 @@ class VideoDecoder:
                 return chain((head,), frames)
         self._container.close()
         self._container, self.stream = _open_stream(self._path)
-        self.skipped = 0
+        self.damaged = 0
         return self.frames()
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Yield the good frames from here on."""
+        """Yield the frames from here on."""
         for packet in self._packets():
             try:
                 frames = packet.decode()
             except av.error.MemoryError:
                 raise
             except av.error.FFmpegError:
-                self._skip(packet.pts)
+                self._note_damage(packet.pts)
                 continue
             for frame in frames:
+                # What the decoder has concealed is shown, as players do: dropping it would put
+                # masks out of step with every other reader of the file.
                 if frame.is_corrupt:
-                    self._skip(frame.pts)
-                else:
-                    yield frame
+                    self._note_damage(frame.pts)
+                yield frame
 
     def packets_before(self, pts: int) -> int:
         """Return how many packets are presented before a time, reading the file anew."""
@@ -135,7 +136,7 @@ class VideoDecoder:
                 # Some demuxers find their way again after a damaged stretch; one that fails
                 # twice running does not.
                 failures += 1
-                self._skip(None)
+                self._note_damage(None)
                 if failures > 1:
                     return
             except av.error.OSError as error:
@@ -146,9 +147,9 @@ class VideoDecoder:
             else:
                 return
 
-    def _skip(self, pts: int | None) -> None:
+    def _note_damage(self, pts: int | None) -> None:
         if pts in self.counted:
-            self.skipped += 1
+            self.damaged += 1
 
 
 def _open_stream(path: str) -> tuple[InputContainer, VideoStream]:

@@ -63,7 +63,7 @@ class ImageSource:
             raise SourceError(f"{spec}: end {end!r} is not after start {start or 0!r}")
         every = _list_images(spec)
         self._spec = spec
-        self._skipped = 0
+        self._damaged = 0
         self._read = False
         self._time_base = 1 / rate
         self._paths = [
@@ -97,9 +97,9 @@ class ImageSource:
         return self._info
 
     @property
-    def skipped(self) -> int:
-        """Images passed over so far."""
-        return self._skipped
+    def damaged(self) -> int:
+        """Unreadable images skipped so far."""
+        return self._damaged
 
     def __iter__(self) -> Iterator[Frame]:
         """Read the images, once."""
@@ -132,9 +132,9 @@ class ImageSource:
             index += 1
 
     def _skip(self, path: str) -> None:
-        if self._skipped == 0:
+        if self._damaged == 0:
             _log.warning("%s: cannot be read as an image and is skipped", path)
-        self._skipped += 1
+        self._damaged += 1
 
 
 def _list_images(spec: str) -> list[str]:

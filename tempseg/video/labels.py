@@ -49,9 +49,9 @@ def read_label_video(path: str) -> Iterator[tuple[Fraction, LabelArray]]:
                     f"{path}: its pictures are {frame.format.name}, no label maps; "
                     "give a video in gray or gray16le"
                 )
-        if decoder.skipped:
+        if decoder.damaged:
             raise SourceError(
-                f"{path}: {decoder.skipped} of its frames are damaged; write it again"
+                f"{path}: {decoder.damaged} of its frames are damaged; write it again"
             )
     finally:
         decoder.close()

@@ -69,9 +69,10 @@ class VideoSource:
     """The upright frames of a video file, with their exact presentation times.
 
     Times are the stream's own: a non-zero start and a variable rate stay. Missing, repeated and
-    unordered timestamps are repaired as `Timeline` says, the others kept. Packets and frames
-    that are corrupt are skipped and counted, and warned of once. A frame of another size than
-    the first is scaled to it.
+    unordered timestamps are repaired as `Timeline` says, the others kept. Packets
+    that do not decode are skipped; frames that the decoder flags as corrupt come as it has
+    concealed them. Both are counted, and warned of once. A frame of another size than the first
+    is scaled to it.
 
     `start` and `end` are counted from the first frame's presentation time, whatever that is:
     0 is always the first frame. The part is exact to the frame. Within a part, `Frame.pts` keep
@@ -112,9 +113,9 @@ class VideoSource:
         return self._info
 
     @property
-    def skipped(self) -> int:
-        """Corrupt packets and frames passed over so far."""
-        return self._decoder.skipped
+    def damaged(self) -> int:
+        """Corrupt packets and frames met so far."""
+        return self._decoder.damaged
 
     def __iter__(self) -> Iterator[Frame]:
         """Read the frames, once; the file is closed behind the last one or when abandoned."""
@@ -160,8 +161,8 @@ class VideoSource:
         )
         self._decoder.counted = self._range
         if start_s is not None and start_s > 0 and self._range.start is not None:
-            # Whatever was skipped on the way to the first frame lies before the part.
-            self._decoder.skipped = 0
+            # Whatever was damaged on the way to the first frame lies before the part.
+            self._decoder.damaged = 0
             decoded = self._decoder.frames_from(self._range.start)
             head = next(decoded, None)
         else:
@@ -221,11 +222,11 @@ class VideoSource:
             index = 0
             while self._ahead is not None:
                 frame, pts = self._ahead
-                self._warn_of_skipped(pts)
+                self._warn_of_damage(pts)
                 yield Frame(index, pts, self._time_base, self._picture(frame))
                 index += 1
                 self._ahead = next(self._timed, None)
-            self._warn_of_skipped(pts)
+            self._warn_of_damage(pts)
         finally:
             self._decoder.close()
 
@@ -234,11 +235,12 @@ class VideoSource:
             frame = frame.reformat(width=self._width, height=self._height, threads=1)
         return DecodedPicture(frame, quarter_turns=self._turns)
 
-    def _warn_of_skipped(self, pts: int) -> None:
-        if self.skipped and not self._warned:
+    def _warn_of_damage(self, pts: int) -> None:
+        if self.damaged and not self._warned:
             self._warned = True
             _log.warning(
-                "%s: corrupt data skipped at about %.2f s; the other frames keep their times",
+                "%s: damaged at about %.2f s; what does not decode is skipped, the rest keeps "
+                "its times",
                 self._path,
                 float(pts * self._time_base),
             )

@@ -103,7 +103,7 @@ def test_unreadable_image_leaves_its_time_empty(tmp_path, content):
     (tmp_path / "1.png").write_bytes(content)
     source = open_source(str(tmp_path))
     assert [(frame.index, frame.pts) for frame in source] == [(0, 0), (1, 2)]
-    assert source.skipped == 1
+    assert source.damaged == 1
 
 
 def test_another_size_names_the_file_and_both_sizes(tmp_path):

@@ -96,7 +96,7 @@ def test_corrupt_packet_costs_only_its_frame(tmp_path, packet):
     damage(clip, packet)
     source = open_source(str(clip))
     assert times(source) == [Fraction(i, 25) for i in range(10) if i != packet]
-    assert source.skipped == 1
+    assert source.damaged == 1
 
 
 def test_corrupt_packets_are_warned_of_once(tmp_path, caplog):
@@ -152,7 +152,7 @@ def test_corrupt_packet_before_the_part_is_not_counted(tmp_path):
     damage(clip, 2)
     source = open_source(str(clip), start=0.28)
     assert len(list(source)) == 3
-    assert source.skipped == 0
+    assert source.damaged == 0
 
 
 def test_frame_of_another_size_is_scaled_to_the_first(tmp_path):

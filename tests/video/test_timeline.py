@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tempseg.video.timeline import Timeline
@@ -34,6 +34,8 @@ def test_one_bad_time_disturbs_no_other(count, data):
     where = data.draw(st.integers(1, count - 2))
     bad = list(good)
     bad[where] = data.draw(st.none() | st.integers(-(10**6), 10**6))
+    # Of two equal times the first is believed: nothing tells which one is wrong.
+    assume(bad[where] != good[where + 1])
     placed = place(bad)
     assert placed[:where] + placed[where + 1 :] == good[:where] + good[where + 1 :]
 
