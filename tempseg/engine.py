@@ -210,10 +210,7 @@ class Engine:
         )
         if self._carried:
             before = self._carried[0][0]
-            if (
-                anchor.winners.shape != before.winners.shape
-                or anchor.prediction.placement != before.prediction.placement
-            ):
+            if anchor.winners.shape != before.winners.shape or anchor.placement != before.placement:
                 raise ModelError(
                     f"{self._segmenter.info.name}: frame {anchor.index} was answered on a grid of "
                     f"{anchor.winners.shape}, frame {before.index} on {before.winners.shape}; "
@@ -268,7 +265,7 @@ class Engine:
         nearest = held.anchor or held.proposals[0].anchor
         return FrameResult(
             frame,
-            Segmentation(labels, nearest.prediction.segments),
+            Segmentation(labels, nearest.segments),
             origin,
             held.reason,
             held.evidence,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,7 +11,15 @@ import numpy as np
 
 from tempseg.kernels import carry, fields
 from tempseg.motion import no_motion, residual
-from tempseg.types import FloatArray, LabelArray, MotionField, Prediction, UInt8Array
+from tempseg.types import (
+    FloatArray,
+    LabelArray,
+    MotionField,
+    Placement,
+    Prediction,
+    Segment,
+    UInt8Array,
+)
 
 __all__ = ["Anchor", "BlendSettings", "Proposal", "blend", "place", "propose"]
 
@@ -58,19 +66,25 @@ class Anchor:
         The keyframe's frame index.
     luma : ndarray, shape (h, w), uint8
         Its working luma.
-    prediction : Prediction
-        The segmenter's answer on the model's grid.
+    placement : Placement
+        Where the model's grid lies on the frame.
+    segments : mapping of int to Segment
+        What the ids stand for; empty where an id is its class.
     winners : ndarray, shape (h, w), uint8 or uint16
         Labels on the model's grid: the answer's own, or the argmax of its scores.
     clearance : ndarray, shape (h, w), uint8
         Distance of each grid cell to the nearest border between labels, in cells, 255 at most.
+    scores : ndarray, shape (h, w, C), uint8, or None
+        Class probabilities in 1/255, where the model gives them.
     """
 
     index: int
     luma: UInt8Array
-    prediction: Prediction
+    placement: Placement
+    segments: Mapping[int, Segment]
     winners: LabelArray
     clearance: UInt8Array
+    scores: UInt8Array | None = None
 
     @classmethod
     def of(
@@ -78,20 +92,19 @@ class Anchor:
     ) -> Anchor:
         """Return the anchor that a fresh answer makes."""
         dtype = np.uint16 if label_bits == 16 else np.uint8
+        scores = None
         if prediction.scores is not None:
-            winners = np.empty(prediction.scores.shape[:2], dtype)
-            carry.argmax(prediction.scores, winners)
+            winners = cast(LabelArray, np.empty(prediction.scores.shape[:2], dtype))
+            scores = np.empty(prediction.scores.shape, np.uint8)
+            carry.pack(prediction.scores, scores, winners)
         else:
-            winners = np.ascontiguousarray(prediction.labels, dtype)
+            winners = cast(LabelArray, np.ascontiguousarray(prediction.labels, dtype))
         inner = np.empty(winners.shape, np.uint8)
-        carry.inner(cast(LabelArray, winners), inner)
-        clearance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
+        carry.inner(winners, inner)
+        distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
+        clearance = np.minimum(distance, 255).astype(np.uint8)
         return cls(
-            index,
-            luma,
-            prediction,
-            cast(LabelArray, winners),
-            np.minimum(clearance, 255).astype(np.uint8),
+            index, luma, prediction.placement, prediction.segments, winners, clearance, scores
         )
 
 
@@ -155,7 +168,7 @@ def blend(
         factor = 1.0 / max(abs(index - proposal.anchor.index), 1)
         fields.pull_weights(proposal.motion.flow, proposal.blurred, by_residual, factor, pull)
     labels = np.empty(size, first.winners.dtype)
-    where = first.prediction.placement
+    where = first.placement
     placement = (where.scale_x, where.offset_x, where.scale_y, where.offset_y)
     # Stacked, because kernels are slow to pick an array out of a tuple; scores are too large.
     winners = cast(LabelArray, np.stack([anchor.winners for anchor in anchors]))
@@ -164,7 +177,7 @@ def blend(
     carry.settle_cells(winners, clearances, pulls, placement, doubt, labels)
     rest = np.empty(labels.size, np.int64)
     left = carry.settle_pixels(winners, clearances, pulls, placement, doubt, labels, rest)
-    scores = tuple(a.prediction.scores for a in anchors if a.prediction.scores is not None)
+    scores = tuple(anchor.scores for anchor in anchors if anchor.scores is not None)
     if len(scores) == len(anchors):
         carry.blend(scores, pulls, placement, rest[:left], labels)
     else:
