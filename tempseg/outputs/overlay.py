@@ -17,6 +17,8 @@ from tempseg.types import ColourTags, FrameResult, LabelArray, Planes, UInt8Arra
 __all__ = ["OverlayPainter", "OverlaySink", "PictureEncoder"]
 
 OUTLINE_STRENGTH = 235
+MIN_OUTLINE_PX = 2
+"""Narrower ones would fall between the chroma samples, of which there is one in two pixels."""
 LEGEND_SHARE = 0.001
 """A class must fill this share of the picture to enter the legend."""
 LEGEND_HOLD_S = 1.0
@@ -89,7 +91,7 @@ class OverlayPainter:
             self._yuv,
             self._alphas,
             OUTLINE_STRENGTH,
-            max(1, round(min(labels.shape) / 480)),
+            max(MIN_OUTLINE_PX, round(min(labels.shape) / 360)),
             (out.y, out.u, out.v),
         )
         if self._legend:

@@ -16,10 +16,10 @@ from tempseg.types import Frame, FrameResult
 __all__ = ["stream", "write_all"]
 
 AHEAD = 6
-"""Frames that may wait between two stages."""
+"""Decoded frames that may wait."""
 
-RESULTS_AHEAD = 16
-"""Results come a span at a time; the engine need not wait until all of it is written."""
+SPAN_AHEAD = 18
+"""Frames that may wait before and behind the engine, which takes and gives a span at a time."""
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def stream(
     try:
         with (
             Prefetch(_timed(source, times), name="decode", capacity=AHEAD) as frames,
-            Prefetch(engine.steps(frames), name="motion", capacity=AHEAD) as steps,
-            Prefetch(_results(steps, engine), name="engine", capacity=RESULTS_AHEAD) as results,
+            Prefetch(engine.steps(frames), name="motion", capacity=SPAN_AHEAD) as steps,
+            Prefetch(_results(steps, engine), name="engine", capacity=SPAN_AHEAD) as results,
         ):
             yield results
     finally:
