@@ -9,7 +9,7 @@ out=${1:-out/demo}
 rm -rf "$out/scene"
 mkdir -p "$out"
 
-echo "Rendering a street scene into $out/scene"
+echo "Rendering a street scene into $out/scene (half a minute)"
 "$BIN/tempseg" synth "$out/scene"
 
 echo "Segmenting it: the exact labels stand in for the model, asked on keyframes only"
