@@ -22,8 +22,9 @@ from tempseg.video.samples import sample_rows
 
 __all__ = ["LabelEncoder", "OverlayEncoder"]
 
-# Fixed, because both codecs' bytes depend on it; more than the cores costs nothing measurable.
-_THREADS = 4
+# Fixed, because both codecs' bytes depend on it; one, because the other stages fill the other cores:
+# with four a run of 720p took 7 % longer on two cores (medians 5.8 and 5.5 s).
+_THREADS = 1
 
 # FFV1, ms and kB a 1280×720 map of a real model (8 bits, 2 cores): the Rice coder 3.3 and 3.9,
 # the range coder 5.0 and 10.6. 16 bits take the range coder in any case: 5.0 and 11.7. Four
