@@ -22,7 +22,7 @@ from tempseg.video.samples import sample_rows
 
 __all__ = ["LabelEncoder", "OverlayEncoder"]
 
-# Fixed, because both codecs' bytes depend on it; one, because the other stages fill the other cores:
+# Fixed, because both codecs' bytes depend on it; one, because other stages fill the other cores:
 # with four a run of 720p took 7 % longer on two cores (medians 5.8 and 5.5 s).
 _THREADS = 1
 
