@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tempseg.build import build_engine, build_segmenter, build_sinks, build_source
 from tempseg.config import Config, load_config
-from tempseg.errors import ConfigError, RunError, TempsegError
+from tempseg.errors import ConfigError, OutputError, RunError, TempsegError
 from tempseg.label_images import write_label_image
 from tempseg.outputs import RunFolder, Totals, new_folder, read_class_set, write_record
 from tempseg.protocols import FrameSource, RunObserver, Segmenter
@@ -125,6 +125,9 @@ def run(
     effective = _effective(config, model)
     folder = RunFolder(out, overwrite=overwrite)
     frames = build_source(str(source), effective)
+    if folder.would_replace(frames.info.name):
+        frames.close()
+        raise OutputError(f"{source}: the results in {out} would replace it; choose another --out")
     segmenter = _segmenter_for(frames, effective)
     times, tally = StageTimes(), _Tally()
     start = time.perf_counter()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tempseg.config import Config, SegmenterConfig
 from tempseg.engine import Engine, EngineSettings
-from tempseg.errors import ConfigError
+from tempseg.errors import ConfigError, ModelError
 from tempseg.flows import DisFlow
 from tempseg.outputs import FrameTableSink, LabelSink, OverlayPainter, OverlaySink
 from tempseg.policies import AdaptivePolicy, IntervalPolicy
@@ -55,7 +55,10 @@ def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Seg
     options = _segmenter_options(wanted)
     if source is not None and wanted.model.startswith("masks:") and config.source.start is not None:
         options = replace(options, first_mask=source.count_before())
-    return open_segmenter(wanted.model, options)
+    try:
+        return open_segmenter(wanted.model, options)
+    except OSError as error:
+        raise ModelError(f"{wanted.model}: cannot be read: {error.strerror}") from error
 
 
 def build_engine(

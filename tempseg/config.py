@@ -188,8 +188,15 @@ def load_config(
 def _sidecar(model: str) -> Path | None:
     """Return the file beside a model that says what it expects, where there is one."""
     path = Path(model)
-    beside = path.with_suffix(".toml") if path.is_file() else path.with_name(path.name + ".toml")
-    return beside if path.exists() and beside.is_file() else None
+    if not path.name:
+        return None
+    try:
+        file = path.is_file()
+        beside = path.with_suffix(".toml") if file else path.with_name(path.name + ".toml")
+        return beside if path.exists() and beside.is_file() else None
+    except (OSError, ValueError):
+        # No path that a file could have: the segmenters say so.
+        return None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -165,7 +165,7 @@ class Frame:
     Parameters
     ----------
     index : int
-        Place in the run, from 0.
+        Place in the run, from 0; an image that could not be read keeps its place.
     pts : int
         Presentation time in units of `time_base`.
     time_base : Fraction

@@ -241,6 +241,22 @@ def test_existing_results_are_refused_unless_told_to_overwrite(clip, tmp_path):
     assert (out / "run.json").exists()
 
 
+def test_the_source_is_never_replaced_by_its_overlay(clip, tmp_path):
+    own = tmp_path / "overlay.mp4"
+    own.write_bytes((clip / "clip.mp4").read_bytes())
+    with pytest.raises(OutputError, match="would replace it"):
+        tempseg.run(own, tmp_path, model=_masks(clip), overwrite=True)
+    assert own.read_bytes() == (clip / "clip.mp4").read_bytes()
+
+
+def test_a_partial_folder_of_somebody_else_is_left_alone(clip, tmp_path):
+    (tmp_path / "partial").mkdir()
+    (tmp_path / "partial" / "mine.txt").write_text("precious")
+    with pytest.raises(OutputError, match=r"mine\.txt, which no run made"):
+        tempseg.run(clip / "clip.mp4", tmp_path, model=_masks(clip), overwrite=True)
+    assert (tmp_path / "partial" / "mine.txt").read_text() == "precious"
+
+
 def test_failure_before_the_first_frame_leaves_nothing(clip, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -266,8 +282,11 @@ def test_failure_on_the_way_keeps_what_was_done_and_never_as_finished(clip, tmp_
     assert os.listdir(tmp_path / "run") == ["partial"]
     done = list(read_label_video(str(tmp_path / "run" / "partial" / "masks.mkv")))
     assert 5 <= len(done) < FRAMES
-    # The next run takes the folder over.
-    tempseg.run(clip / "clip.mp4", tmp_path / "run", model=_masks(clip), config=config)
+    with pytest.raises(OutputError, match="holds an unfinished run"):
+        tempseg.run(clip / "clip.mp4", tmp_path / "run", model=_masks(clip), config=config)
+    tempseg.run(
+        clip / "clip.mp4", tmp_path / "run", model=_masks(clip), config=config, overwrite=True
+    )
     assert not (tmp_path / "run" / "partial").exists()
 
 
@@ -317,6 +336,18 @@ def test_bad_input_is_one_line_and_status_2(clip, tmp_path, arguments, told):
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("model", ["", ".", "/", "m" * 300])
+def test_a_model_that_no_path_can_name_is_bad_input(clip, tmp_path, model):
+    done = _cli("run", clip / "clip.mp4", "--model", model, "--out", tmp_path / "run")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_version_is_printed():
+    done = _cli("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("tempseg 0.")
 
 
 def test_failed_run_has_status_1(clip, tmp_path):

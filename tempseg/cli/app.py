@@ -27,15 +27,24 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no closing table.")]
 
 
-@app.callback()
-def _tempseg(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from importlib.metadata import version as installed
 
         typer.echo(f"tempseg {installed('tempseg')}")
         raise typer.Exit
+
+
+@app.callback()
+def _tempseg(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -91,9 +100,14 @@ def run(
                 command=["tempseg", *sys.argv[1:]],
             )
     except KeyboardInterrupt:
-        _fail(f"interrupted; what was done is in {out / 'partial'}", status=1)
-    if not quiet:
+        kept = f"what was done is in {out / 'partial'}"
+        _fail(f"interrupted; {kept if (out / 'partial').exists() else 'nothing is left'}", status=1)
+    if quiet:
+        return
+    try:
         Console().print(closing_table(summary))
+    except OSError as error:
+        _fail(f"the results are in {out}, but stdout takes no text: {error.strerror}", status=1)
 
 
 @app.command()
@@ -117,7 +131,7 @@ def synth(
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another scene.")] = 0,
     duration: Annotated[
-        float, typer.Option("--duration", min=0.04, max=600, help="Seconds.")
+        float, typer.Option("--duration", min=0.08, max=600, help="Seconds.")
     ] = 8.0,
     width: Annotated[int, typer.Option("--width", min=64, max=3840, help="Pixels.")] = 640,
     height: Annotated[int, typer.Option("--height", min=64, max=2160, help="Pixels.")] = 360,

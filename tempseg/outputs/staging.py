@@ -35,16 +35,37 @@ class RunFolder:
 
     def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
         self.path = Path(path)
+        try:
+            self._check(overwrite=overwrite)
+            self._made = not self.path.exists()
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be a folder: {error.strerror}") from error
+
+    def _check(self, *, overwrite: bool) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path}: is a file, expected a folder for the results")
-        if self.path.is_dir() and not overwrite:
-            held = [entry.name for entry in self.path.iterdir() if entry.name != PARTIAL]
-            if held:
-                raise OutputError(
-                    f"{self.path}: already holds {sorted(held)[0]}; "
-                    "choose another --out or pass --overwrite"
-                )
-        self._made = not self.path.exists()
+        if not self.path.is_dir():
+            return
+        held = sorted(entry.name for entry in self.path.iterdir())
+        if held and not overwrite:
+            what = "an unfinished run (partial)" if held == [PARTIAL] else held[0]
+            raise OutputError(
+                f"{self.path}: already holds {what}; choose another --out or pass --overwrite"
+            )
+        foreign = []
+        if self.partial.is_dir():
+            foreign = [e.name for e in self.partial.iterdir() if e.name not in FILES]
+        if foreign:
+            raise OutputError(
+                f"{self.partial}: holds {sorted(foreign)[0]}, which no run made; "
+                "move it or choose another --out"
+            )
+
+    def would_replace(self, file: str | Path) -> bool:
+        """Tell whether a file is one that this run would write."""
+        here = {(self.path / name).resolve() for name in FILES}
+        here |= {(self.partial / name).resolve() for name in FILES}
+        return Path(file).resolve() in here
 
     @property
     def partial(self) -> Path:

@@ -116,7 +116,7 @@ class ImageSource:
         """Do nothing: no file stays open."""
 
     def _frames(self) -> Iterator[Frame]:
-        index = 0
+        first = self._paths[0][0]
         for place, path in self._paths:
             image = _read(path)
             if image is None:
@@ -128,8 +128,8 @@ class ImageSource:
                     f"{path}: is {width}×{height}, but the images before it are "
                     f"{self._info.width}×{self._info.height}; resize it or take it out"
                 )
-            yield Frame.from_image(image, index=index, pts=place, time_base=self._time_base)
-            index += 1
+            # The index skips a lost image too: label images are matched by it.
+            yield Frame.from_image(image, index=place - first, pts=place, time_base=self._time_base)
 
     def _skip(self, path: str) -> None:
         if self._damaged == 0:
@@ -162,8 +162,12 @@ def _read(path: str) -> UInt8Array | None:
     data = np.fromfile(path, np.uint8)
     if data.size == 0:
         return None
+    # What is wrong with an image is told by the caller, in one line.
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
     except cv2.error:
         return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     return None if image is None else image.astype(np.uint8, copy=False)
