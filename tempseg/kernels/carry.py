@@ -27,7 +27,7 @@ __all__ = ["blend", "inner", "pack", "settle_cells", "settle_pixels", "vote"]
 def pack(scores: FloatArray, out: UInt8Array, winners: LabelArray) -> None:
     """Write scores in [0, 1] as 0..255, and the class with the highest score a cell.
 
-    `blend` mostly waits for memory, and keyframes are kept as long as they may be blended from.
+    A quarter of the memory, of which keyframes hold most: they are kept while they may be used.
     `scores` and `out` are (h, w, C), `winners` (h, w); the first of equals wins.
     """
     height, width, classes = scores.shape

@@ -23,7 +23,7 @@ from tempseg.video.samples import sample_rows
 __all__ = ["LabelEncoder", "OverlayEncoder"]
 
 # Fixed, because both codecs' bytes depend on it; one, because other stages fill the other cores:
-# with four a run of 720p took 7 % longer on two cores (medians 5.8 and 5.5 s).
+# with four a run of 720p took 7 % longer on two cores (medians of three: 6.1 and 5.7 s).
 _THREADS = 1
 
 # FFV1, ms and kB a 1280×720 map of a real model (8 bits, 2 cores): the Rice coder 3.3 and 3.9,
