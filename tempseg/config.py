@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tempseg.errors import ConfigError
 
@@ -55,6 +55,13 @@ class SegmenterConfig(_Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     masks: Literal["auto", "binary", "index"] = "auto"
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: str | list[str]) -> str | list[str]:
+        if isinstance(classes, list) and (not classes or len(set(classes)) < len(classes)):
+            raise ValueError("expected at least one name, and none twice")
+        return classes
 
 
 class FlowConfig(_Section):
@@ -201,7 +208,8 @@ def _sidecar(model: str) -> Path | None:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors open UTF-8 files with a byte order mark, which TOML does not know.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such config file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -224,11 +232,25 @@ def _parse_override(text: str) -> tuple[str, object]:
 
 def _assign(tree: dict[str, Any], key: str, value: object) -> None:
     section, dot, name = key.partition(".")
+    if not dot and isinstance(value, Mapping):
+        for inner, inner_value in value.items():
+            _assign(tree, f"{key}.{inner}", inner_value)
+        return
     if not dot or section not in Config.model_fields:
         raise ConfigError(f"config: {key}: no such key{_suggestion(key)}")
     if not isinstance(tree.setdefault(section, {}), dict):
         raise ConfigError(f"config: {section}: expected a table")
-    tree[section][name] = value
+    tree[section][name] = _plain(value)
+
+
+def _plain(value: object) -> object:
+    """Return a value as TOML would hold it: what numpy and pathlib give becomes plain."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    # numpy's scalars and arrays, without importing it.
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _keys() -> list[str]:

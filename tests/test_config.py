@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tempseg.config import Config, load_config
@@ -43,6 +44,8 @@ def test_default_toml_names_every_key():
         ("segmenter.output=softmax", "segmenter.output"),
         ("segmenter.input_size=[3]", "segmenter.input_size"),
         ("flow.preset=quick", "flow.preset"),
+        ("segmenter.classes=[]", "segmenter.classes: expected at least one name"),
+        ("segmenter.classes=['a', 'a']", "segmenter.classes: expected at least one name"),
         ("nothing", "expected KEY=VALUE"),
         ("x.y=1", "x.y: no such key"),
     ],
@@ -103,3 +106,28 @@ def test_models_own_file_may_hold_no_other_section(tmp_path):
 
 def test_text_that_is_no_toml_is_a_plain_string():
     assert load_config(overrides=["segmenter.model=a b/c.tflite"]).segmenter.model == "a b/c.tflite"
+
+
+def test_a_table_of_keys_does_what_its_full_keys_do():
+    nested = load_config(overrides={"keyframe": {"interval": 5, "policy": "interval"}})
+    assert nested == load_config(overrides={"keyframe.interval": 5, "keyframe.policy": "interval"})
+
+
+def test_numpy_numbers_tuples_and_paths_are_taken_as_plain_values():
+    overrides = {
+        "keyframe.interval": np.int64(5),
+        "segmenter.input_size": (np.int32(64), 48),
+        "segmenter.mean": np.array([1.0, 2.0]),
+        "segmenter.model": Path("model.tflite"),
+    }
+    config = load_config(overrides=overrides)
+    assert config.keyframe.interval == 5
+    assert config.segmenter.input_size == [64, 48]
+    assert config.segmenter.mean == [1.0, 2.0]
+    assert config.segmenter.model == "model.tflite"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbf[keyframe]\ninterval = 7\n")
+    assert load_config(path).keyframe.interval == 7
