@@ -72,7 +72,10 @@ def build_engine(
         scene_threshold=config.keyframe.scene_threshold,
         resolution_px=config.flow.resolution_px,
         blend=BlendSettings(
-            residual_scale=wanted.residual_scale, residual_blur_px=wanted.residual_blur_px
+            residual_scale=wanted.residual_scale,
+            residual_blur_px=wanted.residual_blur_px,
+            time_scale=wanted.time_scale,
+            smoothing=config.refine.smoothing,
         ),
     )
     return Engine(

@@ -18,6 +18,7 @@ __all__ = [
     "KeyframeConfig",
     "OutputConfig",
     "PropagateConfig",
+    "RefineConfig",
     "SegmenterConfig",
     "SourceConfig",
     "load_config",
@@ -94,9 +95,16 @@ class PropagateConfig(_Section):
     """How answers are carried to the frames between."""
 
     lookahead: Annotated[int, Field(ge=0, le=1000)] = 20
-    keyframes_per_side: Annotated[int, Field(ge=1, le=8)] = 1
+    keyframes_per_side: Annotated[int, Field(ge=1, le=8)] = 2
     residual_scale: Annotated[float, Field(gt=0, le=1000)] = 10.0
     residual_blur_px: Annotated[float, Field(ge=0, le=50)] = 2.0
+    time_scale: Annotated[float, Field(gt=0, le=100_000)] = 20.0
+
+
+class RefineConfig(_Section):
+    """What is done to a frame's labels before they leave."""
+
+    smoothing: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
 class OutputConfig(_Section):
@@ -109,6 +117,7 @@ class OutputConfig(_Section):
     preset: Literal[
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
     ] = "ultrafast"
+    report: bool = True
 
 
 class Config(_Section):
@@ -125,6 +134,7 @@ class Config(_Section):
     flow: FlowConfig = FlowConfig()
     keyframe: KeyframeConfig = KeyframeConfig()
     propagate: PropagateConfig = PropagateConfig()
+    refine: RefineConfig = RefineConfig()
     output: OutputConfig = OutputConfig()
 
     def set_keys(self) -> dict[str, object]:

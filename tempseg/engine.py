@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tempseg import evidence as observing
 from tempseg.errors import ModelError
 from tempseg.motion import Step, Stepper, compose, no_motion
-from tempseg.propagate import Anchor, BlendSettings, Proposal, blend, place, propose
+from tempseg.propagate import Anchor, BlendSettings, Proposal, blend, propose, smooth
 from tempseg.protocols import FlowEstimator, KeyframePolicy, Segmenter, StageTimer
 from tempseg.types import (
     Evidence,
@@ -44,7 +44,7 @@ class EngineSettings:
     """
 
     lookahead: int = 20
-    keyframes_per_side: int = 1
+    keyframes_per_side: int = 2
     scene_threshold: float = 0.5
     resolution_px: int = 256
     blend: BlendSettings = field(default_factory=BlendSettings)
@@ -102,7 +102,8 @@ class Engine:
         self._policy = policy
         self._settings = settings or EngineSettings()
         self._timer = timer
-        # Where every frame is a keyframe nothing is ever carried, so no motion is needed.
+        # Where every frame is a keyframe, answers pass as they are and no motion is needed.
+        self._smooths = self._settings.blend.smoothing > 0 and not policy.every_frame
         self._stepper = Stepper(
             flow,
             resolution_px=self._settings.resolution_px,
@@ -217,7 +218,8 @@ class Engine:
                     "expected one grid for the whole video (set segmenter.input_size)"
                 )
         new.anchor = anchor
-        new.proposals = []
+        if not self._smooths:
+            new.proposals = []
         own = no_motion(anchor.index, anchor.luma)
         with self._measure("carry", frame):
             self._walk_back(anchor, own, step=new.step)
@@ -235,7 +237,7 @@ class Engine:
             motion = compose(step.back, motion)
             step = held.step
             held.keyframes_after += 1
-            if held.anchor is None:
+            if held.anchor is None or self._smooths:
                 proposal = propose(anchor, motion, step.luma, self._settings.blend)
                 held.proposals.append(proposal)
 
@@ -244,8 +246,8 @@ class Engine:
         results = []
         while self._held:
             head = self._held[0]
-            final = (
-                head.anchor is not None or head.keyframes_after >= self._settings.keyframes_per_side
+            final = head.keyframes_after >= self._settings.keyframes_per_side or (
+                head.anchor is not None and not self._smooths
             )
             if not final and len(self._held) <= held_back:
                 break
@@ -258,7 +260,7 @@ class Engine:
             labels: LabelArray
             if held.anchor is not None:
                 origin = Origin.SEGMENTED
-                labels = place(held.anchor, frame.size)
+                labels = smooth(held.anchor, held.proposals, frame.size, self._settings.blend)
             else:
                 origin = Origin.INTERPOLATED if held.keyframes_after else Origin.PROPAGATED
                 labels = blend(held.proposals, frame.index, frame.size, self._settings.blend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -21,7 +22,7 @@ from tempseg.types import (
     UInt8Array,
 )
 
-__all__ = ["Anchor", "BlendSettings", "Proposal", "blend", "place", "propose"]
+__all__ = ["Anchor", "BlendSettings", "Proposal", "blend", "propose", "smooth"]
 
 WEIGHT_FLOOR = 1e-6
 """Keeps a blend defined where no keyframe explains a pixel: the nearest in time then wins."""
@@ -37,16 +38,28 @@ class BlendSettings:
         Gray levels of luma error that lower a keyframe's weight by a factor e.
     residual_blur_px : float
         Gaussian sigma, on the working grid, that the error is blurred by first.
+    time_scale : float
+        Frames of distance that lower a keyframe's weight by a factor e.
+    smoothing : float
+        What other keyframes weigh on a keyframe's own labels, in [0, 1]; 0 leaves the
+        segmenter's answers as they are.
     """
 
     residual_scale: float = 10.0
     residual_blur_px: float = 2.0
+    time_scale: float = 20.0
+    smoothing: float = 1.0
 
     def __post_init__(self) -> None:
         if self.residual_scale <= 0 or self.residual_blur_px < 0:
             raise ValueError(
                 f"residual_scale is {self.residual_scale}, residual_blur_px "
                 f"{self.residual_blur_px}, expected > 0 and >= 0"
+            )
+        if self.time_scale <= 0 or not 0 <= self.smoothing <= 1:
+            raise ValueError(
+                f"time_scale is {self.time_scale}, smoothing {self.smoothing}, "
+                "expected > 0 and from 0 to 1"
             )
 
     def weight_by_residual(self) -> FloatArray:
@@ -137,11 +150,13 @@ def propose(
     return Proposal(anchor, motion, error, np.asarray(blurred, np.uint8))
 
 
-def place(anchor: Anchor, size: tuple[int, int]) -> LabelArray:
-    """Return an anchor's own answer at the frame's size (H, W)."""
-    motion = no_motion(anchor.index, anchor.luma)
+def smooth(
+    anchor: Anchor, others: Sequence[Proposal], size: tuple[int, int], settings: BlendSettings
+) -> LabelArray:
+    """Return a keyframe's labels (H, W): its own answer, and what other keyframes say of it."""
     still = np.zeros_like(anchor.luma)
-    return blend([Proposal(anchor, motion, still, still)], anchor.index, size, BlendSettings())
+    own = Proposal(anchor, no_motion(anchor.index, anchor.luma), still, still)
+    return blend([own, *others], anchor.index, size, settings)
 
 
 def blend(
@@ -149,7 +164,7 @@ def blend(
 ) -> LabelArray:
     """Return the labels (H, W) that the proposals agree on for frame `index`.
 
-    Each proposal weighs `exp(-residual / residual_scale) / distance in frames`. Class scores are
+    Each proposal weighs `exp(-residual / residual_scale - frames / time_scale)`. Class scores are
     averaged where the answers have them; labels vote, shared out sub-pixel, where not. All
     answers lie on one grid.
 
@@ -165,7 +180,9 @@ def blend(
     by_residual = settings.weight_by_residual()
     pulls = np.empty((len(proposals), *first.luma.shape, 3), np.float32)
     for pull, proposal in zip(pulls, proposals, strict=True):
-        factor = 1.0 / max(abs(index - proposal.anchor.index), 1)
+        factor = math.exp(-abs(index - proposal.anchor.index) / settings.time_scale)
+        if proposals[0].anchor.index == index != proposal.anchor.index:
+            factor *= settings.smoothing
         fields.pull_weights(proposal.motion.flow, proposal.blurred, by_residual, factor, pull)
     labels = np.empty(size, first.winners.dtype)
     where = first.placement

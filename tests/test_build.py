@@ -14,6 +14,8 @@ def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
     assert engine.keyframes_per_side == carried.keyframes_per_side
     assert engine.blend.residual_scale == carried.residual_scale
     assert engine.blend.residual_blur_px == carried.residual_blur_px
+    assert engine.blend.time_scale == carried.time_scale
+    assert engine.blend.smoothing == config.refine.smoothing
     assert engine.scene_threshold == keyframe.scene_threshold
     assert engine.resolution_px == config.flow.resolution_px
     assert IntervalPolicy().interval == keyframe.interval

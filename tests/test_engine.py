@@ -14,6 +14,7 @@ from tempseg.engine import Engine, EngineSettings
 from tempseg.errors import ModelError
 from tempseg.flows import DisFlow
 from tempseg.policies import AdaptivePolicy, IntervalPolicy
+from tempseg.propagate import BlendSettings
 from tempseg.synthetic import MovingShape, moving_shapes
 from tempseg.types import (
     Frame,
@@ -96,8 +97,8 @@ def test_moving_disc_is_carried_to_every_frame(disc, scores, lookahead, least):
         assert _iou(result.segmentation.labels, expected, 8) > least
 
 
-def test_keyframes_keep_the_segmenters_answer_exactly(disc):
-    _, results = _run(disc)
+def test_keyframes_keep_the_segmenters_answer_exactly_without_smoothing(disc):
+    _, results = _run(disc, blend=BlendSettings(smoothing=0.0))
     for result in results:
         if result.origin is Origin.SEGMENTED:
             expected = disc.render(result.frame.index).labels
@@ -257,6 +258,48 @@ def test_engine_starts_afresh_after_a_flush(disc):
 
 def test_flush_of_an_idle_engine_is_empty(disc):
     assert Engine(TruthSegmenter(disc), DisFlow(), policy=IntervalPolicy(2)).flush() == []
+
+
+def _blinking(scene, *, wrong, scores):
+    """Return results of a segmenter that misses the disc on one keyframe."""
+
+    class Blinking(TruthSegmenter):
+        def segment(self, frame):
+            answer = super().segment(frame)
+            if frame.index != wrong:
+                return answer
+            if answer.labels is not None:
+                return replace(answer, labels=np.zeros_like(answer.labels))
+            faint = np.full_like(answer.scores, 0.05)
+            faint[..., 0] = 0.5
+            return replace(answer, scores=faint)
+
+    def results(smoothing):
+        engine = Engine(
+            Blinking(scene, scores=scores),
+            DisFlow("medium"),
+            policy=IntervalPolicy(4),
+            settings=EngineSettings(blend=BlendSettings(smoothing=smoothing)),
+        )
+        return [r for frame in _frames(scene) for r in engine.push(frame)] + engine.flush()
+
+    return results
+
+
+@pytest.mark.parametrize("scores", [False, True], ids=["labels", "scores"])
+def test_smoothing_mends_a_keyframe_that_its_neighbours_contradict(disc, scores):
+    results = _blinking(disc, wrong=12, scores=scores)
+    expected = disc.render(12).labels
+    assert _iou(results(0.0)[12].segmentation.labels, expected, 8) == 0.0
+    assert _iou(results(1.0)[12].segmentation.labels, expected, 8) > 0.85
+
+
+def test_smoothing_leaves_no_ghost_of_an_object_that_left():
+    leaving = moving_shapes([_disc(vanishes_at=8)], width=320, height=192, frame_count=25)
+    for lookahead in (0, 20):
+        _, results = _run(leaving, policy=IntervalPolicy(4), lookahead=lookahead)
+        for result in results[8:]:
+            assert not np.any(result.segmentation.labels == 8)
 
 
 def test_object_that_leaves_is_gone_with_the_keyframe_that_says_so():
