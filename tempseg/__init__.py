@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SourceError,
         TempsegError,
     )
+    from tempseg.evaluation import Evaluation, compare, evaluate
     from tempseg.types import Frame, FrameResult, KeyframeReason, Origin, Prediction, Segmentation
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ConfigError",
     "Engine",
     "EngineSettings",
+    "Evaluation",
     "Frame",
     "FrameResult",
     "KeyframeReason",
@@ -47,6 +49,8 @@ __all__ = [
     "Segmentation",
     "SourceError",
     "TempsegError",
+    "compare",
+    "evaluate",
     "export",
     "load_config",
     "run",
@@ -66,6 +70,7 @@ _HOMES = {
         "SourceError",
         "TempsegError",
     ),
+    "tempseg.evaluation": ("Evaluation", "compare", "evaluate"),
     "tempseg.types": (
         "Frame",
         "FrameResult",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import resource
 import sys
 import time
@@ -10,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tempseg.build import build_engine, build_segmenter, build_sinks, build_source
+from tempseg.build import build_engine, build_segmenter, build_sinks, build_source, with_zoo_keys
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, OutputError, RunError, TempsegError
 from tempseg.label_images import write_label_image
@@ -23,7 +25,12 @@ from tempseg.synthetic import street_scene
 from tempseg.types import FrameResult, RgbPicture, VideoInfo
 from tempseg.video import OverlayEncoder, read_label_video
 
-__all__ = ["ConfigLike", "RunSummary", "export", "run", "segment", "synthesise"]
+if TYPE_CHECKING:
+    from tempseg.evaluation import EvaluationObserver
+
+__all__ = ["ConfigLike", "RunSummary", "export", "report", "run", "segment", "synthesise"]
+
+_log = logging.getLogger(__name__)
 
 SYNTHETIC_CRF = 18
 """Rendered clips are kept cleaner than overlays: they are measured on."""
@@ -38,7 +45,7 @@ class RunSummary:
     Parameters
     ----------
     folder : Path
-        Holds `masks.mkv`, `overlay.mp4`, `frames.csv` and `run.json`.
+        Holds `masks.mkv`, `overlay.mp4`, `frames.csv`, `run.json` and `report.html`.
     video : VideoInfo
     totals : Totals
     assumptions : tuple of str
@@ -94,7 +101,7 @@ def run(
     observer: RunObserver | None = None,
     command: Sequence[str] = (),
 ) -> RunSummary:
-    """Segment a video into a folder: masks, overlay, table and record.
+    """Segment a video into a folder: masks, overlay, table, record and a page that shows them.
 
     Parameters
     ----------
@@ -158,6 +165,8 @@ def run(
             config=effective.model_dump(mode="json"),
             command=command,
         )
+        # An earlier run's page must not stand beside this run's results.
+        (folder.path / "report.html").unlink(missing_ok=True)
         folder.commit()
     except BaseException as error:
         frames.close()
@@ -168,7 +177,34 @@ def run(
                 f"{error} (stopped after {tally.frames} frames; they are kept in {folder.partial})"
             ) from error
         raise
+    if effective.output.report:
+        _draw_page(folder.path)
     return RunSummary(folder.path, frames.info, totals, assumptions)
+
+
+def report(folder: str | Path, *, observer: EvaluationObserver | None = None) -> Path:
+    """Draw a finished run as one page, temporal consistency and flicker included; return its path.
+
+    The page needs nothing but itself and the overlay beside it. What needs the source's pictures
+    is left out, and said so, where the source is gone.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What `run` made; the page becomes its `report.html`.
+    observer : EvaluationObserver, optional
+        Follows the measuring.
+
+    Raises
+    ------
+    SourceError
+        When `folder` holds no finished run, or a file of it is damaged.
+    OutputError
+        When the page cannot be written.
+    """
+    from tempseg.report import write_page
+
+    return write_page(folder, judged=True, observer=observer)
 
 
 def export(folder: str | Path, out: str | Path, *, format: str = "png") -> int:  # noqa: A002
@@ -260,6 +296,21 @@ def synthesise(
     return len(scene)
 
 
+def _draw_page(folder: Path) -> None:
+    """Write the page of a run that has just been finished; its results stay, whatever happens."""
+    from tempseg.report import write_page
+
+    try:
+        write_page(folder)
+    except Exception as error:  # noqa: BLE001 - hours of finished work outweigh any fault of a page
+        _log.warning(
+            "%s: finished, but without its report (%s); try: tempseg report %s",
+            folder,
+            error,
+            folder,
+        )
+
+
 def _effective(config: ConfigLike, model: str | Path | None) -> Config:
     """Return the config with the model put in, and what the model's own file says."""
     chosen: dict[str, object] = {} if model is None else {"segmenter.model": str(model)}
@@ -268,8 +319,8 @@ def _effective(config: ConfigLike, model: str | Path | None) -> Config:
     elif isinstance(config, Mapping):
         given = dict(config)
     else:
-        return load_config(config, overrides=chosen)
-    return load_config(overrides=given | chosen)
+        return with_zoo_keys(load_config(config, overrides=chosen))
+    return with_zoo_keys(load_config(overrides=given | chosen))
 
 
 def _segmenter_for(frames: FrameSource, config: Config) -> Segmenter:

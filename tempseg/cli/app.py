@@ -9,6 +9,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from tempseg.cli.evaluate import compare_command, eval_command
+from tempseg.cli.models import models_app, pull_for_run
+from tempseg.cli.report import report_command
 from tempseg.errors import RunError, TempsegError
 
 __all__ = ["app", "main"]
@@ -71,13 +74,16 @@ def run(
     overlay: Annotated[
         bool, typer.Option("--overlay/--no-overlay", help="Whether to write overlay.mp4.")
     ] = True,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Whether to write report.html.")
+    ] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier run's files in DIR.")
     ] = False,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
-    """Segment a video: masks.mkv, overlay.mp4, frames.csv and run.json in DIR."""
+    """Segment a video: masks.mkv, overlay.mp4, frames.csv, run.json and report.html in DIR."""
     from rich.console import Console
 
     from tempseg.api import run as run_video
@@ -88,7 +94,9 @@ def run(
     overrides: list[str | tuple[str, object]] = list(settings or [])
     overrides += [(key, value) for key, value in named.items() if value is not None]
     overrides += [] if overlay else [("output.overlay", False)]
+    overrides += [] if report else [("output.report", False)]
     effective = load_config(config, overrides=overrides)
+    pull_for_run(effective.segmenter.model, quiet=quiet)
     try:
         with ProgressBar(quiet=quiet) as bar:
             summary = run_video(
@@ -100,8 +108,12 @@ def run(
                 command=["tempseg", *sys.argv[1:]],
             )
     except KeyboardInterrupt:
-        kept = f"what was done is in {out / 'partial'}"
-        _fail(f"interrupted; {kept if (out / 'partial').exists() else 'nothing is left'}", status=1)
+        kept = "nothing is left"
+        if (out / "partial").exists():
+            kept = f"what was done is in {out / 'partial'}"
+        elif (out / "run.json").exists():
+            kept = f"{out} holds a finished run"
+        _fail(f"interrupted; {kept}", status=1)
     if quiet:
         return
     try:
@@ -144,6 +156,12 @@ def synth(
     count = synthesise(out, seed=seed, duration_s=duration, width=width, height=height)
     if not quiet:
         typer.echo(f"{count} frames in {out}")
+
+
+app.command("eval")(eval_command)
+app.command("compare")(compare_command)
+app.command("report")(report_command)
+app.add_typer(models_app, name="models")
 
 
 def main() -> None:

@@ -1,0 +1,27 @@
+"""`tempseg report`: a finished run as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["report_command"]
+
+
+def report_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress bar, and do not name the page.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, which sees every error
+) -> None:
+    """Draw DIR/report.html: overlay, keyframes, evidence, steadiness and worst moments."""
+    from tempseg.api import report
+    from tempseg.cli.evaluate import _Bar
+
+    with _Bar(quiet=quiet) as bar:
+        page = report(folder, observer=bar)
+    if not quiet:
+        typer.echo(str(page))

@@ -1,0 +1,108 @@
+"""Which label map of one sequence belongs to which frame of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tempseg.errors import ConfigError, SourceError
+from tempseg.evaluation.inputs import LabelSequence
+
+__all__ = ["Alignment", "align"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Pairs of frames and label maps, both rising.
+
+    Parameters
+    ----------
+    frames : tuple of int
+        Places in the prediction.
+    places : tuple of int
+        The place in the other sequence that belongs to each.
+    rule : str
+        How they were matched: `order`, `every N`, `name` or `number`.
+    """
+
+    frames: tuple[int, ...]
+    places: tuple[int, ...]
+    rule: str
+
+
+def align(
+    prediction: LabelSequence,
+    other: LabelSequence,
+    *,
+    names: Sequence[str] | None = None,
+    every: int | None = None,
+    offset: int = 0,
+) -> Alignment:
+    """Return which maps of `other` belong to which frames of the prediction.
+
+    By `every` where it is given; else as many as there are frames go by order, and fewer or more
+    by equal file names, else by frame numbers.
+
+    Parameters
+    ----------
+    prediction, other : LabelSequence
+    names : sequence of str, optional
+        File names without suffix of the images that the prediction's frames are, one each.
+    every : int, optional
+        Map `i` belongs to frame `offset + i * every`.
+    offset : int
+        Without `every`, map `i` belongs to frame `offset + i`.
+
+    Raises
+    ------
+    SourceError
+        When not a single map meets a frame, or `every` leads past the last frame.
+    ConfigError
+        When `every` is less than 1 or `offset` negative.
+    """
+    if every is not None and every < 1:
+        raise ConfigError(f"--every {every}: expected at least 1")
+    if offset < 0:
+        raise ConfigError(f"--offset {offset}: expected at least 0")
+    frames, maps = len(prediction), len(other)
+    if every is None and offset > 0:
+        every = 1
+    if every is not None:
+        last = offset + every * (maps - 1)
+        if last >= frames:
+            raise SourceError(
+                f"{other.name}: holds {maps} label maps; every {every} from frame {offset} on, the "
+                f"last belongs to frame {last}, but {prediction.name} has {frames} frames"
+            )
+        return Alignment(
+            tuple(range(offset, last + 1, every)), tuple(range(maps)), f"every {every}"
+        )
+    if frames == maps:
+        return Alignment(tuple(range(frames)), tuple(range(maps)), "order")
+    for rule, ours, theirs in (
+        ("name", prediction.maps.stems, other.maps.stems),
+        ("name", names, other.maps.stems),
+        ("number", prediction.numbers, other.numbers),
+    ):
+        pairs = _meet(ours, theirs)
+        if pairs:
+            return Alignment(tuple(f for f, _ in pairs), tuple(p for _, p in pairs), rule)
+    raise SourceError(
+        f"{other.name}: none of its {maps} label maps belongs to one of the {frames} frames of "
+        f"{prediction.name}, by name or number; give one a frame, equal names, or --every N"
+    )
+
+
+def _meet(
+    ours: Sequence[str] | Sequence[int] | None, theirs: Sequence[str] | Sequence[int] | None
+) -> list[tuple[int, int]]:
+    """Return the pairs of places with equal keys, where keys are unique and both ways rising."""
+    if ours is None or theirs is None:
+        return []
+    if len(set(ours)) < len(ours) or len(set(theirs)) < len(theirs):
+        return []
+    places = {key: place for place, key in enumerate(theirs)}
+    pairs = [(frame, places[key]) for frame, key in enumerate(ours) if key in places]
+    rising = all(a[1] < b[1] for a, b in pairwise(pairs))
+    return pairs if rising else []

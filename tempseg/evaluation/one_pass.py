@@ -1,0 +1,194 @@
+"""One pass over label maps: all figures of a prediction, and what stands beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Protocol
+
+from tempseg.evaluation.ahead import StageSeconds
+from tempseg.evaluation.panel import Panel
+from tempseg.evaluation.playback import STAGES, play
+from tempseg.evaluation.results import Evaluation
+from tempseg.evaluation.setup import Named, Request, set_up
+from tempseg.metrics.judge import Judge
+from tempseg.types import VOID_8
+
+__all__ = ["EvaluationObserver", "compare", "evaluate"]
+
+
+class EvaluationObserver(Protocol):
+    """Follows an evaluation: for progress bars."""
+
+    def begin(self, name: str, frames: int) -> None:
+        """Learn what is about to be scored, and how many frames."""
+
+    def advance(self) -> None:
+        """Learn that a frame is scored."""
+
+
+def evaluate(
+    prediction: Named,
+    *,
+    truth: Named | None = None,
+    video: Named | None = None,
+    reference: Named | None = None,
+    classes: int | str | Sequence[str] | None = None,
+    void: int = VOID_8,
+    mapping: Named | None = None,
+    truth_mapping: Named | None = None,
+    every: int | None = None,
+    offset: int = 0,
+    objects: bool = False,
+    things: str | Sequence[str | int] | None = None,
+    cuts: Named | None = None,
+    warp_video: Named | None = None,
+    compat: str | None = None,
+    max_frames: int | None = None,
+    observer: EvaluationObserver | None = None,
+) -> Evaluation:
+    """Return a label sequence in figures, beside the per-frame segmenter and the copied keyframe.
+
+    Label maps are a run's folder, a `masks.mkv`, a folder of label images, or a folder that holds
+    `labels` (and `ids`).
+
+    Parameters
+    ----------
+    prediction : str or Path
+        Label maps.
+    truth : str or Path, optional
+        Label maps of some frames or all. As many as there are frames go by order, others by
+        `every`, else by equal file names or frame numbers.
+    video : str or Path, optional
+        What the labels belong to, for what needs motion; by default a run's own source, where it
+        still is.
+    reference : str or Path, optional
+        Label maps of the segmenter run on every frame; matched as the truth is.
+    classes : int, str or sequence of str, optional
+        How many classes, a well-known set's name, or their names; by default a run tells.
+    void : int
+        The id in files that stands for none; the highest of the files' bits always does.
+    mapping, truth_mapping : str or Path, optional
+        Files that say which id of prediction and reference, or of the truth, is which class; see
+        `load_mapping`.
+    every, offset : int, optional
+        Truth `i` belongs to frame `offset + i * every`.
+    objects : bool
+        Whether ids above 0 are objects, with a region and a contour of their own.
+    things : str or sequence, optional
+        The classes whose ids tell one from another, by name or id.
+    cuts : str or Path, optional
+        A file of the frames that truly begin a shot.
+    warp_video : str or Path, optional
+        An overlay or matte whose warping error is measured, by the flow of `video`.
+    compat : {'semseg', 'vspw', 'etc', 'davis', 'coco'}, optional
+        Count as published scripts do, where a metric knows that way.
+    max_frames : int, optional
+        Score the first so many frames only.
+    observer : EvaluationObserver, optional
+        Follows the progress.
+
+    Raises
+    ------
+    SourceError
+        When something cannot be read, or does not belong together.
+    ConfigError
+        When an option, or a file it names, is wrong.
+    """
+    request = Request(
+        prediction=prediction,
+        truth=truth,
+        video=video,
+        reference=reference,
+        classes=classes,
+        void=void,
+        mapping=mapping,
+        truth_mapping=truth_mapping,
+        every=every,
+        offset=offset,
+        objects=objects,
+        things=things,
+        cuts=cuts,
+        warp_video=warp_video,
+        compat=compat,
+        max_frames=max_frames,
+    )
+    return _evaluate(request, observer)
+
+
+def compare(
+    predictions: Sequence[Named],
+    *,
+    truth: Named | None = None,
+    video: Named | None = None,
+    reference: Named | None = None,
+    classes: int | str | Sequence[str] | None = None,
+    void: int = VOID_8,
+    mapping: Named | None = None,
+    truth_mapping: Named | None = None,
+    every: int | None = None,
+    offset: int = 0,
+    compat: str | None = None,
+    max_frames: int | None = None,
+    observer: EvaluationObserver | None = None,
+) -> tuple[Evaluation, ...]:
+    """Return several label sequences in figures, each evaluated alike.
+
+    Parameters
+    ----------
+    predictions : sequence of str or Path
+        Label maps, at least one.
+    truth, video, reference, classes, void, mapping, truth_mapping
+        As in `evaluate`, the same for all.
+    every, offset, compat, max_frames, observer
+        As in `evaluate`.
+
+    Raises
+    ------
+    SourceError, ConfigError
+        As `evaluate` does.
+    """
+    return tuple(
+        evaluate(
+            prediction,
+            truth=truth,
+            video=video,
+            reference=reference,
+            classes=classes,
+            void=void,
+            mapping=mapping,
+            truth_mapping=truth_mapping,
+            every=every,
+            offset=offset,
+            compat=compat,
+            max_frames=max_frames,
+            observer=observer,
+        )
+        for prediction in predictions
+    )
+
+
+def _evaluate(request: Request, observer: EvaluationObserver | None) -> Evaluation:
+    compared = set_up(request)
+    seconds = StageSeconds(STAGES)
+    with ExitStack() as stack:
+        for source in (compared.video, compared.warp_video):
+            if source is not None:
+                stack.callback(source.close)
+        judge = None if compared.video is None else stack.enter_context(Judge())
+        panel = Panel(compared)
+        if observer is not None:
+            observer.begin(compared.prediction.sequence.name, compared.frames)
+        start = time.perf_counter()
+        with play(compared, judge, seconds) as moments:
+            for moment in moments:
+                with seconds.measure("scores"):
+                    panel.take(moment)
+                if observer is not None:
+                    observer.advance()
+        return panel.evaluation(
+            flow=None if judge is None else judge.describe(),
+            stage_s=dict(seconds.totals),
+            wall_s=time.perf_counter() - start,
+        )

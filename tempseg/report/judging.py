@@ -1,0 +1,64 @@
+"""What the metrics say about a run, in the page's own terms."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tempseg.report.records import RunRecord
+from tempseg.report.views import Judgement
+
+if TYPE_CHECKING:
+    from tempseg.evaluation import Evaluation, EvaluationObserver
+
+__all__ = ["judge", "judgement_of", "source_is_there"]
+
+COLUMN_NAMES = {
+    "prediction": "these labels",
+    "reference": "segmenter on every frame",
+    "copy_last": "last keyframe copied",
+}
+CURVES = ("tc", "flicker", "flip_rate", "blink", "miou", "fidelity")
+
+
+def source_is_there(run: RunRecord) -> bool:
+    """Tell whether the run's source can still be read from where the run read it."""
+    try:
+        return Path(run.source).exists() or any(glob.iglob(run.source))
+    except (OSError, ValueError):
+        return False
+
+
+def judge(run: RunRecord, *, observer: EvaluationObserver | None = None) -> Judgement:
+    """Return the scores of a run against its own source.
+
+    Raises
+    ------
+    TempsegError
+        When the source cannot be read or is another one by now.
+    """
+    from tempseg.evaluation import evaluate
+
+    return judgement_of(evaluate(run.folder, observer=observer), frames=len(run.frames))
+
+
+def judgement_of(evaluation: Evaluation, *, frames: int) -> Judgement:
+    """Return an evaluation's figures, and its curves over so many frames.
+
+    Frames that were not evaluated are nan.
+    """
+    curves = {name: np.full(frames, np.nan) for name in CURVES}
+    for row in evaluation.frames:
+        for name, curve in curves.items():
+            value = getattr(row, name)
+            if value is not None:
+                curve[row.index] = value
+    return Judgement(
+        curves=curves,
+        worst=tuple(evaluation.worst),
+        figures={COLUMN_NAMES[name]: column for name, column in evaluation.columns().items()},
+        flow=evaluation.settings.flow,
+    )

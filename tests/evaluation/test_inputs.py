@@ -1,0 +1,155 @@
+"""Label maps as users have them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tempseg.class_sets import class_set
+from tempseg.errors import SourceError
+from tempseg.evaluation.inputs import open_labels
+from tempseg.label_images import write_label_image
+from tempseg.video import read_label_video
+
+from .conftest import CUT, FRAMES, INTERVAL
+
+
+def _maps(sequence):
+    return list(sequence.maps.read(range(len(sequence))))
+
+
+def test_a_run_tells_classes_keyframes_cuts_times_and_source(finished, clip):
+    sequence = open_labels(finished)
+    run = sequence.run
+    assert (len(sequence), sequence.size, sequence.bits) == (FRAMES, (120, 160), 8)
+    assert sequence.class_set == class_set("camvid")
+    assert set(range(0, CUT, INTERVAL)) | {CUT} <= set(run.keyframes)
+    assert run.cuts == {CUT}
+    assert run.times_s[5] == pytest.approx(0.2)
+    assert run.source == str(clip.video)
+    assert sequence.numbers == tuple(range(FRAMES))
+
+
+def test_maps_of_a_run_are_the_frames_of_its_label_video(finished):
+    whole = [labels for _, labels in read_label_video(str(finished / "masks.mkv"))]
+    np.testing.assert_array_equal(_maps(open_labels(finished)), whole)
+
+
+def test_masks_mkv_in_a_runs_folder_is_the_run(finished):
+    assert open_labels(finished / "masks.mkv").run == open_labels(finished).run
+
+
+def test_masks_mkv_on_its_own_is_label_maps_and_no_more(finished, tmp_path):
+    alone = tmp_path / "masks.mkv"
+    shutil.copy(finished / "masks.mkv", alone)
+    sequence = open_labels(alone)
+    assert (len(sequence), sequence.run, sequence.class_set) == (FRAMES, None, None)
+    np.testing.assert_array_equal(_maps(sequence), _maps(open_labels(finished)))
+
+
+def test_chosen_maps_of_a_video_are_those_at_their_places(finished):
+    maps = open_labels(finished).maps
+    every = list(maps.read(range(FRAMES)))
+    np.testing.assert_array_equal(list(maps.read((2, 11, 20))), [every[i] for i in (2, 11, 20)])
+
+
+def test_a_rendered_scene_brings_ids_classes_and_cuts(clip, tmp_path):
+    scene = tmp_path / "scene"
+    shutil.copytree(clip.folder, scene)
+    (scene / "scene.json").write_text(json.dumps({"classes": ["a", "b"], "cuts": [CUT]}))
+    sequence = open_labels(scene)
+    assert len(sequence.ids) == len(sequence) == FRAMES
+    assert sequence.class_set.names == ("a", "b")
+    assert sequence.cuts == {CUT}
+
+
+def test_masks_of_0_and_255_are_seen_as_such(tmp_path):
+    for index in range(3):
+        mask = np.zeros((4, 5), np.uint8)
+        mask[1, index] = 255 if index else 0
+        Image.fromarray(mask).save(tmp_path / f"{index}.png")
+    assert open_labels(tmp_path).two_valued
+
+
+def test_masks_with_another_id_are_not_of_one_object(tmp_path):
+    Image.fromarray(np.uint8([[0, 255]])).save(tmp_path / "0.png")
+    Image.fromarray(np.uint8([[0, 1]])).save(tmp_path / "1.png")
+    assert not open_labels(tmp_path).two_valued
+
+
+def _empty(tmp_path, finished):
+    return tmp_path
+
+
+def _no_record(tmp_path, finished):
+    shutil.copy(finished / "masks.mkv", tmp_path)
+    return tmp_path
+
+
+def _no_masks(tmp_path, finished):
+    for name in ("run.json", "frames.csv"):
+        shutil.copy(finished / name, tmp_path)
+    return tmp_path
+
+
+def _short_table(tmp_path, finished):
+    shutil.copytree(finished, tmp_path / "run")
+    table = tmp_path / "run" / "frames.csv"
+    table.write_text("\n".join(table.read_text().splitlines()[:-3]) + "\n")
+    return tmp_path / "run"
+
+
+def _other_table(tmp_path, finished):
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "frames.csv").write_text("a,b\n1,2\n")
+    return tmp_path / "run"
+
+
+def _text(tmp_path, finished):
+    (tmp_path / "notes.txt").write_text("mine")
+    return tmp_path / "notes.txt"
+
+
+def _broken_video(tmp_path, finished):
+    (tmp_path / "masks.mkv").write_bytes(b"nothing")
+    return tmp_path / "masks.mkv"
+
+
+def _fewer_ids(tmp_path, finished):
+    for folder, count in (("labels", 2), ("ids", 1)):
+        (tmp_path / folder).mkdir()
+        for index in range(count):
+            write_label_image(tmp_path / folder / f"{index}.png", np.zeros((2, 2), np.uint8))
+    return tmp_path
+
+
+def _nothing(tmp_path, finished):
+    return tmp_path / "none"
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (_empty, "holds no label images"),
+        (_no_record, "no finished run"),
+        (_no_masks, "has no masks.mkv"),
+        (_short_table, f"masks.mkv holds {FRAMES} frames, frames.csv {FRAMES - 3}"),
+        (_other_table, "no frame table"),
+        (_text, "no label video"),
+        (_broken_video, "not a video"),
+        (_fewer_ids, "ids holds 1 images, labels 2"),
+        (_nothing, "no such file or folder"),
+    ],
+)
+def test_what_holds_no_label_maps_is_refused(made, told, tmp_path, finished):
+    with pytest.raises(SourceError, match=told):
+        open_labels(made(tmp_path, finished))
+
+
+def test_a_colour_video_is_no_label_video(clip):
+    with pytest.raises(SourceError, match="no label maps"):
+        open_labels(clip.video)
