@@ -16,5 +16,6 @@ echo "Segmenting it: the exact labels stand in for the model, asked on keyframes
 "$BIN/tempseg" run "$out/scene/video.mp4" --model "masks:$out/scene/labels" \
     --out "$out/run" --overwrite --set segmenter.classes=camvid
 
-"$BIN/python" scripts/compare_labels.py "$out/run" "$out/scene/labels"
-echo "Watch $out/run/overlay.mp4"
+echo "Scoring it against the exact labels"
+"$BIN/tempseg" eval "$out/run" --truth "$out/scene/labels"
+echo "Open $out/run/report.html, or watch $out/run/overlay.mp4"

@@ -63,6 +63,14 @@ def _masks(clip):
     return f"masks:{clip / 'labels'}"
 
 
+CONFIG = {
+    "keyframe.policy": "interval",
+    "keyframe.interval": 7,
+    "segmenter.classes": "camvid",
+    "refine.smoothing": 0.0,
+}
+
+
 @pytest.fixture(scope="module")
 def finished(clip, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished") / "run"
@@ -70,11 +78,7 @@ def finished(clip, tmp_path_factory):
         clip / "clip.mp4",
         out,
         model=_masks(clip),
-        config={
-            "keyframe.policy": "interval",
-            "keyframe.interval": 7,
-            "segmenter.classes": "camvid",
-        },
+        config=CONFIG,
     )
     return out, summary
 
@@ -93,7 +97,8 @@ def _untimed(folder):
 
 def test_run_leaves_its_files_and_nothing_else(finished):
     out, _ = finished
-    assert sorted(os.listdir(out)) == ["frames.csv", "masks.mkv", "overlay.mp4", "run.json"]
+    expected = ["frames.csv", "masks.mkv", "overlay.mp4", "report.html", "run.json"]
+    assert sorted(os.listdir(out)) == expected
 
 
 def test_masks_have_the_sources_size_and_times(finished):
@@ -103,7 +108,7 @@ def test_masks_have_the_sources_size_and_times(finished):
     assert {labels.shape for _, labels in maps} == {SIZE}
 
 
-def test_masks_of_keyframes_are_the_models_exactly(finished, clip):
+def test_without_smoothing_masks_of_keyframes_are_the_models_exactly(finished, clip):
     out, _ = finished
     for index, (_, labels) in enumerate(read_label_video(str(out / "masks.mkv"))):
         if index % 7 == 0:
@@ -153,11 +158,7 @@ def test_same_run_twice_gives_the_same_bytes(finished, clip, tmp_path):
         clip / "clip.mp4",
         tmp_path / "again",
         model=_masks(clip),
-        config={
-            "keyframe.policy": "interval",
-            "keyframe.interval": 7,
-            "segmenter.classes": "camvid",
-        },
+        config=CONFIG,
     )
     for name in ("masks.mkv", "overlay.mp4"):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
@@ -166,8 +167,7 @@ def test_same_run_twice_gives_the_same_bytes(finished, clip, tmp_path):
 
 def test_streamed_results_are_those_of_the_run(finished, clip):
     out, _ = finished
-    config = {"keyframe.policy": "interval", "keyframe.interval": 7}
-    results = list(tempseg.segment(clip / "clip.mp4", model=_masks(clip), config=config))
+    results = list(tempseg.segment(clip / "clip.mp4", model=_masks(clip), config=CONFIG))
     maps = [labels for _, labels in read_label_video(str(out / "masks.mkv"))]
     for result, labels in zip(results, maps, strict=True):
         np.testing.assert_array_equal(result.segmentation.labels, labels)

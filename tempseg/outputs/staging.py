@@ -13,7 +13,7 @@ __all__ = ["RunFolder", "new_folder"]
 
 PARTIAL = "partial"
 RECORD = "run.json"
-FILES = ("masks.mkv", "overlay.mp4", "frames.csv", RECORD)
+FILES = ("masks.mkv", "overlay.mp4", "frames.csv", "report.html", RECORD)
 """What a run leaves behind; the record comes last, so that its presence means finished."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tempseg.report.cards import MomentCard, moment_cards
 from tempseg.report.charts import Chart
 from tempseg.report.document import write_document
-from tempseg.report.judging import judgement_of
+from tempseg.report.judging import FROZEN, judgement_of
 from tempseg.report.label_pass import summarise_labels
 from tempseg.report.markup import Markup, element, join
 from tempseg.report.moments import APART, MOMENTS, worst_moments
@@ -167,11 +167,16 @@ def _mean(values: FloatColumn) -> str:
 def _scores_table(views: Sequence[RunView], evaluations: Sequence[Evaluation]) -> Markup | None:
     if not evaluations:
         return None
-    columns = {
-        view.title: evaluation.columns()["prediction"]
-        for view, evaluation in zip(views, evaluations, strict=True)
-    }
-    return figures_table(columns)
+    columns = {}
+    for view in views:
+        assert view.judgement is not None
+        own, *others = view.judgement.figures.items()
+        columns[view.title] = own[1]
+        columns |= {f"{view.title}: {name}": figures for name, figures in others}
+    settings = [evaluation.settings for evaluation in evaluations]
+    measured = any(entry.truth or entry.reference for entry in settings)
+    note = None if measured else element("p", FROZEN, class_="note")
+    return join([figures_table(columns), note])
 
 
 def _charts_by_run(views: Sequence[RunView], charts: Sequence[Chart | None]) -> list[Markup]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tempseg.report.document import write_document
-from tempseg.report.judging import judgement_of
+from tempseg.report.judging import FROZEN, judgement_of
 from tempseg.report.markup import Markup, element, join
 from tempseg.report.panels import steadiness_chart
 from tempseg.report.sections import chart_box, section
@@ -61,12 +61,7 @@ def write_evaluation_page(path: str | Path, evaluation: Evaluation) -> Path:
 
 def _note(evaluation: Evaluation) -> str | None:
     settings = evaluation.settings
-    if settings.truth is None and settings.reference is None:
-        return (
-            "Labels that never change score a TC of 1 and no flicker: these alone are no quality. "
-            "Give --truth or --reference."
-        )
-    return None
+    return FROZEN if settings.truth is None and settings.reference is None else None
 
 
 def _worst(evaluation: Evaluation) -> Markup | None:
@@ -80,7 +75,11 @@ def _settings(settings: Mapping[str, object]) -> Markup:
     rows: list[tuple[str, list[str]]] = []
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            rows += [(f"{key}: {name}", [shown_value(entry)]) for name, entry in value.items()]
+            # What was skipped for one reason stands in one row.
+            by_entry: dict[str, list[str]] = {}
+            for name, entry in value.items():
+                by_entry.setdefault(shown_value(entry), []).append(str(name))
+            rows += [(f"{key}: {entry}", [", ".join(names)]) for entry, names in by_entry.items()]
         elif value not in (None, [], ""):
             rows.append((key, [shown_value(value)]))
     return columns_table([""], rows, words=True)

@@ -14,13 +14,19 @@ from tempseg.report.views import Judgement
 if TYPE_CHECKING:
     from tempseg.evaluation import Evaluation, EvaluationObserver
 
-__all__ = ["judge", "judgement_of", "source_is_there"]
+__all__ = ["FROZEN", "judge", "judgement_of", "source_is_there"]
 
 COLUMN_NAMES = {
     "prediction": "these labels",
     "reference": "segmenter on every frame",
     "copy_last": "last keyframe copied",
 }
+FROZEN = (
+    "Labels that never change score a TC of 1 and no flicker: these alone are no quality. "
+    "tempseg eval takes --truth or --reference."
+)
+"""Stands beside every TC without an accuracy."""
+
 CURVES = ("tc", "flicker", "flip_rate", "blink", "miou", "fidelity")
 
 

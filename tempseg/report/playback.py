@@ -63,7 +63,7 @@ def _screen(view: RunView, place: int, page: Path, *, one: bool) -> Markup:
             controls=True,
             muted=True,
             playsinline=True,
-            preload="auto" if one else "metadata",
+            preload="auto",
             width=str(run.width),
             height=str(run.height),
             data_run=str(place),

@@ -9,7 +9,7 @@ import numpy as np
 
 from tempseg.report.cards import MomentCard, moment_cards
 from tempseg.report.document import write_document
-from tempseg.report.judging import judge, source_is_there
+from tempseg.report.judging import FROZEN, judge, source_is_there
 from tempseg.report.label_pass import summarise_labels
 from tempseg.report.markup import Markup, element, join
 from tempseg.report.moments import worst_moments
@@ -170,14 +170,14 @@ def _judgement(view: RunView, *, judged: bool) -> Markup:
             " measures them and draws this page again.",
             class_="note",
         )
-    frozen = (
-        "Labels that never change score a TC of 1, so read it beside an accuracy: "
-        "tempseg eval takes --truth or --reference."
-    )
     return join(
         [
             figures_table(view.judgement.figures),
-            element("p", f"Judged by {view.judgement.flow}; gaps are scene cuts. {frozen}", class_="note"),
+            element(
+                "p",
+                f"Judged by {view.judgement.flow}; gaps are scene cuts. {FROZEN}",
+                class_="note",
+            ),
         ]
     )
 

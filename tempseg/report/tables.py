@@ -87,4 +87,6 @@ def shown_value(value: object) -> str:
     """Return a plain value as text."""
     if value is None:
         return "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(shown_value(entry) for entry in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
