@@ -165,8 +165,6 @@ def run(
             config=effective.model_dump(mode="json"),
             command=command,
         )
-        # An earlier run's page must not stand beside this run's results.
-        (folder.path / "report.html").unlink(missing_ok=True)
         folder.commit()
     except BaseException as error:
         frames.close()

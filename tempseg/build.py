@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tempseg.config import Config, SegmenterConfig
+from tempseg.config import Config, SegmenterConfig, load_config
 from tempseg.engine import Engine, EngineSettings
 from tempseg.errors import ConfigError, ModelError
 from tempseg.flows import DisFlow
@@ -17,8 +17,18 @@ from tempseg.protocols import FrameSource, KeyframePolicy, ResultSink, Segmenter
 from tempseg.segmenters import SegmenterOptions, open_segmenter
 from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
 from tempseg.video import AudioTracks, LabelEncoder, OverlayEncoder, open_source
+from tempseg.zoo import entry_for, resolve_model
 
-__all__ = ["build_engine", "build_segmenter", "build_sinks", "build_source"]
+__all__ = ["build_engine", "build_segmenter", "build_sinks", "build_source", "with_zoo_keys"]
+
+
+def with_zoo_keys(config: Config) -> Config:
+    """Return the config with what a model of the zoo needs, where it is not set otherwise."""
+    entry = None if config.segmenter.model is None else entry_for(config.segmenter.model)
+    if entry is None:
+        return config
+    needed = {f"segmenter.{key}": value for key, value in entry.segmenter.items()}
+    return load_config(overrides=needed | config.set_keys())
 
 
 def build_source(spec: str, config: Config) -> FrameSource:
@@ -49,14 +59,14 @@ def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Seg
     wanted = config.segmenter
     if wanted.model is None:
         raise ConfigError(
-            "no model: pass --model PATH (a .tflite file, a SavedModel folder, masks:FOLDER) "
-            "or set segmenter.model"
+            "no model: pass --model MODEL (a model's file, a SavedModel folder, masks:FOLDER, "
+            "python:MODULE:ATTRIBUTE) or set segmenter.model"
         )
     options = _segmenter_options(wanted)
     if source is not None and wanted.model.startswith("masks:") and config.source.start is not None:
         options = replace(options, first_mask=source.count_before())
     try:
-        return open_segmenter(wanted.model, options)
+        return open_segmenter(resolve_model(wanted.model), options)
     except OSError as error:
         raise ModelError(f"{wanted.model}: cannot be read: {error.strerror}") from error
 
@@ -77,6 +87,7 @@ def build_engine(
             time_scale=wanted.time_scale,
             smoothing=config.refine.smoothing,
         ),
+        matching=config.refine.matching,
     )
     return Engine(
         segmenter,
@@ -172,6 +183,11 @@ def _segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:
         threshold=wanted.threshold,
         threads=wanted.threads or None,
         classes=wanted.classes if isinstance(wanted.classes, str) else tuple(wanted.classes),
+        runtime=wanted.runtime,
+        tiles=(wanted.tiles[0], wanted.tiles[1]) if wanted.tiles else None,
+        tile_overlap=wanted.tile_overlap,
+        flip=wanted.flip,
+        scales=tuple(wanted.scales),
         masks=wanted.masks,
     )
 

@@ -55,6 +55,11 @@ class SegmenterConfig(_Section):
     signature: str = "serving_default"
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     threads: Annotated[int, Field(ge=0, le=256)] = 0
+    runtime: Literal["auto", "opencv"] = "auto"
+    tiles: Annotated[list[SidePx], Field(min_length=2, max_length=2)] | None = None
+    tile_overlap: Annotated[float, Field(ge=0, le=0.9)] = 0.25
+    flip: bool = False
+    scales: Annotated[list[Annotated[float, Field(ge=0.5, le=4)]], Field(min_length=1)] = [1.0]
     masks: Literal["auto", "binary", "index"] = "auto"
 
     @field_validator("classes")
@@ -68,8 +73,8 @@ class SegmenterConfig(_Section):
 class FlowConfig(_Section):
     """How motion is estimated."""
 
-    preset: Literal["fast", "medium", "slow"] = "medium"
-    resolution_px: Annotated[int, Field(ge=48, le=4096)] = 256
+    preset: Literal["fast", "medium", "slow"] = "slow"
+    resolution_px: Annotated[int, Field(ge=48, le=4096)] = 320
 
 
 class KeyframeConfig(_Section):
@@ -105,6 +110,7 @@ class RefineConfig(_Section):
     """What is done to a frame's labels before they leave."""
 
     smoothing: Annotated[float, Field(ge=0, le=1)] = 1.0
+    matching: bool = True
 
 
 class OutputConfig(_Section):

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from tempseg import evidence as observing
 from tempseg.errors import ModelError
 from tempseg.motion import Step, Stepper, compose, no_motion
-from tempseg.propagate import Anchor, BlendSettings, Proposal, blend, propose, smooth
+from tempseg.propagate import Anchor, BlendSettings, Proposal, blend, look_up, misfit, smooth
 from tempseg.protocols import FlowEstimator, KeyframePolicy, Segmenter, StageTimer
+from tempseg.refine import Reference
 from tempseg.types import (
     Evidence,
     Frame,
@@ -41,13 +42,16 @@ class EngineSettings:
     resolution_px : int
         Longer side of the grid that motion is estimated on.
     blend : BlendSettings
+    matching : bool
+        Whether labels are looked up by colour in the keyframes where these give no class scores.
     """
 
     lookahead: int = 20
     keyframes_per_side: int = 2
     scene_threshold: float = 0.5
-    resolution_px: int = 256
+    resolution_px: int = 320
     blend: BlendSettings = field(default_factory=BlendSettings)
+    matching: bool = True
 
     def __post_init__(self) -> None:
         if self.lookahead < 0 or self.keyframes_per_side < 1 or self.resolution_px < 1:
@@ -114,6 +118,7 @@ class Engine:
         self._last: Step | None = None
         self._age = 0
         self._carried: list[tuple[Anchor, MotionField]] = []
+        self._solved: Reference | None = None
 
     def push(self, frame: Frame) -> list[FrameResult]:
         """Take the next frame; return the results that are final now, in order.
@@ -156,6 +161,7 @@ class Engine:
         results: list[FrameResult] = []
         if new.reason in (KeyframeReason.FIRST, KeyframeReason.SCENE_CUT):
             results += self._end_shot()
+            new.proposals = []
         if new.reason is not None:
             self._anchor(new)
         self._held.append(new)
@@ -173,6 +179,7 @@ class Engine:
         self._last = None
         self._age = 0
         self._carried = []
+        self._solved = None
         return results
 
     def _judge(self, new: _Held, last: Step) -> None:
@@ -182,11 +189,11 @@ class Engine:
             new.reason = self._policy.decide(Evidence(self._age, 0.0, 0.0, 0.0, 0.0))
             return
         self._carried = [(anchor, compose(step.onto, motion)) for anchor, motion in self._carried]
+        nearest = misfit(*self._carried[0], step.luma, self._settings.blend)
         new.proposals = [
-            propose(anchor, motion, step.luma, self._settings.blend)
-            for anchor, motion in self._carried
+            Proposal(anchor, motion, None if i else nearest)
+            for i, (anchor, motion) in enumerate(self._carried)
         ]
-        nearest = new.proposals[0]
         new.evidence = observing.observe(
             age=self._age,
             change=observing.scene_change(step.luma, last.luma, step.onto),
@@ -203,12 +210,13 @@ class Engine:
         frame = new.step.frame
         with self._measure("segment", frame):
             prediction = self._segmenter.segment(frame)
-        anchor = Anchor.of(
-            prediction,
-            index=frame.index,
-            luma=new.step.luma,
-            label_bits=self._segmenter.info.label_bits,
-        )
+        with self._measure("carry", frame):
+            anchor = Anchor.of(
+                prediction,
+                new.step,
+                label_bits=self._segmenter.info.label_bits,
+                matching=self._settings.matching and not self._policy.every_frame,
+            )
         if self._carried:
             before = self._carried[0][0]
             if anchor.winners.shape != before.winners.shape or anchor.placement != before.placement:
@@ -238,8 +246,7 @@ class Engine:
             step = held.step
             held.keyframes_after += 1
             if held.anchor is None or self._smooths:
-                proposal = propose(anchor, motion, step.luma, self._settings.blend)
-                held.proposals.append(proposal)
+                held.proposals.append(Proposal(anchor, motion))
 
     def _release(self, held_back: int) -> list[FrameResult]:
         """Return results from the head of the line that are final or may wait no longer."""
@@ -258,12 +265,18 @@ class Engine:
         frame = held.step.frame
         with self._measure("carry", frame):
             labels: LabelArray
+            settings, solved = self._settings.blend, None
             if held.anchor is not None:
                 origin = Origin.SEGMENTED
-                labels = smooth(held.anchor, held.proposals, frame.size, self._settings.blend)
+                labels = smooth(held.anchor, held.proposals, frame.size, settings)
             else:
                 origin = Origin.INTERPOLATED if held.keyframes_after else Origin.PROPAGATED
-                labels = blend(held.proposals, frame.index, frame.size, self._settings.blend)
+                if all(proposal.anchor.reference for proposal in held.proposals):
+                    labels, solved = look_up(held.proposals, held.step, self._solved)
+                else:
+                    luma = held.step.luma
+                    labels = blend(held.proposals, luma, frame.index, frame.size, settings)
+            self._solved = solved
         nearest = held.anchor or held.proposals[0].anchor
         return FrameResult(
             frame,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import cv2
 import numpy as np
 
 from tempseg.kernels import carry, fields
-from tempseg.motion import no_motion, residual
+from tempseg.motion import Step, no_motion, residual
+from tempseg.refine import Pixels, Reference, Source, match
 from tempseg.types import (
     FloatArray,
     LabelArray,
@@ -22,10 +23,22 @@ from tempseg.types import (
     UInt8Array,
 )
 
-__all__ = ["Anchor", "BlendSettings", "Proposal", "blend", "propose", "smooth"]
+__all__ = [
+    "Anchor",
+    "BlendSettings",
+    "Misfit",
+    "Proposal",
+    "blend",
+    "look_up",
+    "misfit",
+    "smooth",
+]
 
 WEIGHT_FLOOR = 1e-6
 """Keeps a blend defined where no keyframe explains a pixel: the nearest in time then wins."""
+
+WEIGHT_OF_LAST = 0.3
+"""What the frame before counts in a look-up; a keyframe counts one over its distance in frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,8 @@ class Anchor:
         Distance of each grid cell to the nearest border between labels, in cells, 255 at most.
     scores : ndarray, shape (h, w, C), uint8, or None
         Class probabilities in 1/255, where the model gives them.
+    reference : Reference or None
+        The keyframe to look labels up in, where the answer is labels and that is wanted.
     """
 
     index: int
@@ -98,12 +113,13 @@ class Anchor:
     winners: LabelArray
     clearance: UInt8Array
     scores: UInt8Array | None = None
+    reference: Reference | None = None
 
     @classmethod
     def of(
-        cls, prediction: Prediction, *, index: int, luma: UInt8Array, label_bits: int = 8
+        cls, prediction: Prediction, step: Step, *, label_bits: int = 8, matching: bool = False
     ) -> Anchor:
-        """Return the anchor that a fresh answer makes."""
+        """Return the anchor that a fresh answer makes; with a reference where it may be matched."""
         dtype = np.uint16 if label_bits == 16 else np.uint8
         scores = None
         if prediction.scores is not None:
@@ -116,9 +132,36 @@ class Anchor:
         carry.inner(winners, inner)
         distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
         clearance = np.minimum(distance, 255).astype(np.uint8)
-        return cls(
-            index, luma, prediction.placement, prediction.segments, winners, clearance, scores
+        anchor = cls(
+            step.frame.index,
+            step.luma,
+            prediction.placement,
+            prediction.segments,
+            winners,
+            clearance,
+            scores,
         )
+        if not matching or scores is not None:
+            return anchor
+        labels = winners
+        if anchor.placement != Placement.stretch(step.frame.size, step.frame.size):
+            labels = smooth(anchor, [], step.frame.size, BlendSettings())
+        pixels = Pixels.of(step.frame.picture.yuv420(), step.luma)
+        return replace(anchor, reference=Reference.of(labels, pixels))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Misfit:
+    """How far a carried keyframe is from a frame.
+
+    Parameters
+    ----------
+    residual, blurred : ndarray, shape (h, w), uint8
+        Luma error in gray levels, 255 where the source lies outside; the same, blurred.
+    """
+
+    residual: UInt8Array
+    blurred: UInt8Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,24 +173,23 @@ class Proposal:
     anchor : Anchor
     motion : MotionField
         From the anchor's frame to this one.
-    residual, blurred : ndarray, shape (h, w), uint8
-        Luma error of the carried anchor; the same, blurred.
+    misfit : Misfit or None
+        Where it is known already.
     """
 
     anchor: Anchor
     motion: MotionField
-    residual: UInt8Array
-    blurred: UInt8Array
+    misfit: Misfit | None = None
 
 
-def propose(
+def misfit(
     anchor: Anchor, motion: MotionField, luma: UInt8Array, settings: BlendSettings
-) -> Proposal:
-    """Return what an anchor says about the frame with this working luma."""
+) -> Misfit:
+    """Return how far an anchor is from the frame with this working luma."""
     error = residual(luma, anchor.luma, motion)
     sigma = settings.residual_blur_px
     blurred = cv2.GaussianBlur(error, (0, 0), sigma) if sigma > 0 else error
-    return Proposal(anchor, motion, error, np.asarray(blurred, np.uint8))
+    return Misfit(error, np.asarray(blurred, np.uint8))
 
 
 def smooth(
@@ -155,14 +197,50 @@ def smooth(
 ) -> LabelArray:
     """Return a keyframe's labels (H, W): its own answer, and what other keyframes say of it."""
     still = np.zeros_like(anchor.luma)
-    own = Proposal(anchor, no_motion(anchor.index, anchor.luma), still, still)
-    return blend([own, *others], anchor.index, size, settings)
+    own = Proposal(anchor, no_motion(anchor.index, anchor.luma), Misfit(still, still))
+    return blend([own, *others], anchor.luma, anchor.index, size, settings)
+
+
+def look_up(
+    proposals: Sequence[Proposal], step: Step, last: Reference | None = None
+) -> tuple[LabelArray, Reference]:
+    """Return a frame's labels (H, W), and the frame as a reference for the next.
+
+    Labels are looked up in the nearest keyframe on either side (see `tempseg.refine.match`), each
+    weighing one over its distance in frames, and in the frame before where it is given.
+
+    Raises
+    ------
+    ValueError
+        When no proposal's keyframe can be looked up in.
+    """
+    index = step.frame.index
+    sides: dict[bool, Proposal] = {}
+    for proposal in sorted(proposals, key=lambda p: abs(index - p.anchor.index)):
+        sides.setdefault(proposal.anchor.index < index, proposal)
+    sources = [
+        Source(
+            proposal.anchor.reference,
+            proposal.motion.flow,
+            1 / abs(index - proposal.anchor.index),
+        )
+        for proposal in sides.values()
+        if proposal.anchor.reference is not None
+    ]
+    if last is not None and step.onto is not None and len(sources) == 1:
+        sources.append(Source(last, step.onto.flow, WEIGHT_OF_LAST))
+    pixels = Pixels.of(step.frame.picture.yuv420(), step.luma)
+    return match(sources, pixels, size=step.frame.size)
 
 
 def blend(
-    proposals: Sequence[Proposal], index: int, size: tuple[int, int], settings: BlendSettings
+    proposals: Sequence[Proposal],
+    luma: UInt8Array,
+    index: int,
+    size: tuple[int, int],
+    settings: BlendSettings,
 ) -> LabelArray:
-    """Return the labels (H, W) that the proposals agree on for frame `index`.
+    """Return the labels (H, W) that the proposals agree on for frame `index` of this luma.
 
     Each proposal weighs `exp(-residual / residual_scale - frames / time_scale)`. Class scores are
     averaged where the answers have them; labels vote, shared out sub-pixel, where not. All
@@ -183,7 +261,8 @@ def blend(
         factor = math.exp(-abs(index - proposal.anchor.index) / settings.time_scale)
         if proposals[0].anchor.index == index != proposal.anchor.index:
             factor *= settings.smoothing
-        fields.pull_weights(proposal.motion.flow, proposal.blurred, by_residual, factor, pull)
+        known = proposal.misfit or misfit(proposal.anchor, proposal.motion, luma, settings)
+        fields.pull_weights(proposal.motion.flow, known.blurred, by_residual, factor, pull)
     labels = np.empty(size, first.winners.dtype)
     where = first.placement
     placement = (where.scale_x, where.offset_x, where.scale_y, where.offset_y)

@@ -155,3 +155,67 @@ def paint(
         a, c = alpha[::2, ::2], colours[tint[::2, ::2], channel]
         out.append(planes[channel] * (1 - a) + c * a)
     return out
+
+
+def cell_areas(labels: Array, size: tuple[int, int]) -> list[list[dict[int, float]]]:
+    """Return how much of each grid cell each label covers, in pixels."""
+    height, width = labels.shape
+    rows, columns = size
+    out = []
+    for row in range(rows):
+        line = []
+        for column in range(columns):
+            areas: dict[int, float] = {}
+            for y, x in np.ndindex(height, width):
+                tall = min(y + 1, (row + 1) * height / rows) - max(y, row * height / rows)
+                wide = min(x + 1, (column + 1) * width / columns) - max(x, column * width / columns)
+                if tall > 0 and wide > 0:
+                    label = int(labels[y, x])
+                    areas[label] = areas.get(label, 0.0) + tall * wide
+            line.append(areas)
+        out.append(line)
+    return out
+
+
+def share_of(answer: Array, label: float) -> NDArray[np.float64]:
+    """Return a label's share of each cell of a soft answer (h, 3, w), as (h, w)."""
+    first, second, share = (answer[:, c].astype(np.float64) for c in range(3))
+    return np.where(first == label, share, np.where(second == label, 1 - share, 0.0))
+
+
+def patch_match(
+    target: Array, source: Array, at: tuple[int, int], where: tuple[int, int], variance: float
+) -> float:
+    """Return how well 3×3 patches of luma, and chroma amid them, fit; borders repeated."""
+    rim = ((20, 20), (20, 20), (0, 0))
+    one = np.pad(target.astype(np.float64), rim, "edge")
+    other = np.pad(source.astype(np.float64), rim, "edge")
+    (y, x), (sy, sx) = at, where
+    here = one[y + 19 : y + 22, x + 19 : x + 22]
+    there = other[sy + 19 : sy + 22, sx + 19 : sx + 22]
+    error = (here - there) ** 2
+    error[..., 1:] = error[1, 1, 1:]
+    return max(1 - float(np.mean(error)) / (8 * variance), 0.0) ** 8
+
+
+def matching_votes(
+    target: Array,
+    source: Array,
+    parts: Array,
+    at: tuple[int, int],
+    where: tuple[int, int],
+    *,
+    reach: int,
+    sigma: float,
+    variance: float,
+) -> float:
+    """Return the votes for a label that has `parts` (h, w) of the source's places."""
+    height, width = parts.shape
+    total = 0.0
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            y, x = where[0] + dy, where[1] + dx
+            near = np.exp(-(dy * dy + dx * dx) / (2 * sigma**2))
+            part = float(parts[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
+            total += near * part * patch_match(target, source, at, (y, x), variance)
+    return float(total)

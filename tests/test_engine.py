@@ -160,8 +160,9 @@ def test_scene_cut_is_a_keyframe_of_its_own(cut):
     assert results[8].evidence.scene_change < 0.05
 
 
+@pytest.mark.parametrize("lookahead", [0, 30])
 @pytest.mark.parametrize("per_side", [1, 3])
-def test_nothing_is_carried_across_a_cut(cut, per_side):
+def test_nothing_is_carried_across_a_cut(cut, per_side, lookahead):
     class SideSegmenter(TruthSegmenter):
         """Answers 1 before the cut and 2 after it."""
 
@@ -174,7 +175,7 @@ def test_nothing_is_carried_across_a_cut(cut, per_side):
         DisFlow("fast"),
         policy=IntervalPolicy(4),
         settings=EngineSettings(
-            lookahead=30, keyframes_per_side=per_side, scene_threshold=NOISE_CUT
+            lookahead=lookahead, keyframes_per_side=per_side, scene_threshold=NOISE_CUT
         ),
     )
     results = [r for frame in _frames(cut) for r in engine.push(frame)] + engine.flush()
@@ -227,6 +228,24 @@ def test_every_frame_as_keyframe_needs_no_motion(disc):
     results = [r for frame in _frames(disc) for r in engine.push(frame)] + engine.flush()
     assert segmenter.asked == list(range(len(disc)))
     assert {r.origin for r in results} == {Origin.SEGMENTED}
+
+
+@pytest.mark.parametrize("lookahead", [0, 20])
+def test_matching_finds_more_of_the_disc_than_motion_alone(disc, lookahead):
+    def mean_iou(matching):
+        _, results = _run(disc, lookahead=lookahead, matching=matching)
+        between = [r for r in results if r.origin is not Origin.SEGMENTED]
+        return np.mean(
+            [_iou(r.segmentation.labels, disc.render(r.frame.index).labels, 8) for r in between]
+        )
+
+    assert mean_iou(True) > mean_iou(False)
+
+
+def test_matching_leaves_answers_with_scores_as_they_are(disc):
+    runs = [_run(disc, scores=True, matching=matching)[1] for matching in (False, True)]
+    for plain, matched in zip(*runs, strict=True):
+        np.testing.assert_array_equal(plain.segmentation.labels, matched.segmentation.labels)
 
 
 def test_same_frames_give_the_same_bytes(disc):
@@ -297,7 +316,8 @@ def test_smoothing_mends_a_keyframe_that_its_neighbours_contradict(disc, scores)
 def test_smoothing_leaves_no_ghost_of_an_object_that_left():
     leaving = moving_shapes([_disc(vanishes_at=8)], width=320, height=192, frame_count=25)
     for lookahead in (0, 20):
-        _, results = _run(leaving, policy=IntervalPolicy(4), lookahead=lookahead)
+        # The grid coarser than the frame, as that of any larger video.
+        _, results = _run(leaving, policy=IntervalPolicy(4), lookahead=lookahead, resolution_px=256)
         for result in results[8:]:
             assert not np.any(result.segmentation.labels == 8)
 

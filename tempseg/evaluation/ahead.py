@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import Final, TypeVar
 
 __all__ = ["StageSeconds", "ahead"]
@@ -65,7 +66,7 @@ def ahead(items: Iterator[Item], *, name: str, capacity: int) -> Iterator[Iterat
 
 
 class StageSeconds:
-    """Seconds by stage. Each stage is measured from one thread only.
+    """Seconds by stage. Safe to share between threads.
 
     Parameters
     ----------
@@ -75,6 +76,12 @@ class StageSeconds:
 
     def __init__(self, stages: tuple[str, ...]) -> None:
         self.totals = dict.fromkeys(stages, 0.0)
+        self._lock = Lock()
+
+    def add(self, stage: str, spent: float) -> None:
+        """Add seconds to a stage."""
+        with self._lock:
+            self.totals[stage] += spent
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
@@ -83,14 +90,14 @@ class StageSeconds:
         try:
             yield
         finally:
-            self.totals[stage] += time.perf_counter() - start
+            self.add(stage, time.perf_counter() - start)
 
     def timed(self, stage: str, items: Iterator[Item]) -> Iterator[Item]:
         """Yield the items; what drawing them takes is added to a stage."""
         while True:
             start = time.perf_counter()
             item = next(items, _END)
-            self.totals[stage] += time.perf_counter() - start
+            self.add(stage, time.perf_counter() - start)
             if isinstance(item, _End):
                 return
             yield item

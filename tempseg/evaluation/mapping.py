@@ -91,7 +91,7 @@ def load_mapping(path: str | Path) -> ClassMapping:
         document = json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: no readable file of classes ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is no JSON or TOML ({error})") from error
     named: object = None
     if isinstance(document, dict) and "map" in document:

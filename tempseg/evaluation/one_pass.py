@@ -18,6 +18,10 @@ from tempseg.types import VOID_8
 __all__ = ["EvaluationObserver", "compare", "evaluate"]
 
 
+JUDGES = 2
+"""Judges that take pairs by turns: one alone waits for the slower direction of each pair."""
+
+
 class EvaluationObserver(Protocol):
     """Follows an evaluation: for progress bars."""
 
@@ -176,19 +180,20 @@ def _evaluate(request: Request, observer: EvaluationObserver | None) -> Evaluati
         for source in (compared.video, compared.warp_video):
             if source is not None:
                 stack.callback(source.close)
-        judge = None if compared.video is None else stack.enter_context(Judge())
+        count = 0 if compared.video is None else JUDGES
+        judges = [stack.enter_context(Judge()) for _ in range(count)]
         panel = Panel(compared)
         if observer is not None:
             observer.begin(compared.prediction.sequence.name, compared.frames)
         start = time.perf_counter()
-        with play(compared, judge, seconds) as moments:
+        with play(compared, judges, seconds) as moments:
             for moment in moments:
                 with seconds.measure("scores"):
                     panel.take(moment)
                 if observer is not None:
                     observer.advance()
         return panel.evaluation(
-            flow=None if judge is None else judge.describe(),
+            flow=judges[0].describe() if judges else None,
             stage_s=dict(seconds.totals),
             wall_s=time.perf_counter() - start,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -80,15 +82,20 @@ class _Seen:
     time_s: float | None = None
     judged: JudgedPair | None = None
 
+    @classmethod
+    def when_done(cls, time_s: float, pair: Future[JudgedPair] | None) -> _Seen:
+        return cls(time_s, None if pair is None else pair.result())
+
 
 @contextmanager
 def play(
-    compared: Compared, judge: Judge | None, seconds: StageSeconds
+    compared: Compared, judges: Sequence[Judge], seconds: StageSeconds
 ) -> Iterator[Iterator[Moment]]:
     """Give the frames in order; reading, decoding and judging run side by side.
 
-    Leaving the context stops all threads. The iterator raises SourceError where a sequence or
-    video ends too early, goes on too long, or holds what it must not.
+    The judges take pairs by turns. Leaving the context stops all threads. The iterator raises
+    SourceError where a sequence or video ends too early, goes on too long, or holds what it must
+    not.
     """
     with ExitStack() as stages:
         stages.enter_context(_single_threaded_opencv())
@@ -96,12 +103,11 @@ def play(
             ahead(seconds.timed("labels", _maps(compared)), name="labels", capacity=AHEAD)
         )
         seen: Iterator[_Seen] = repeat(_Seen())
-        if compared.video is not None and judge is not None:
+        if compared.video is not None and judges:
             frames = stages.enter_context(
                 ahead(seconds.timed("video", _lumas(compared.video)), name="video", capacity=AHEAD)
             )
-            pairs = _judged(compared, frames, judge, seconds)
-            seen = stages.enter_context(ahead(pairs, name="judge", capacity=AHEAD))
+            seen = stages.enter_context(closing(_judged(compared, frames, judges, seconds)))
         pictures: Iterator[UInt8Array | None] = repeat(None)
         if compared.warp_video is not None:
             pictures = stages.enter_context(
@@ -193,21 +199,34 @@ def _lumas(video: FrameSource) -> Iterator[tuple[float, UInt8Array]]:
 def _judged(
     compared: Compared,
     frames: Iterator[tuple[float, UInt8Array]],
-    judge: Judge,
+    judges: Sequence[Judge],
     seconds: StageSeconds,
-) -> Iterator[_Seen]:
-    last: UInt8Array | None = None
-    count = 0
-    for time_s, luma in frames:
-        count += 1
-        if count > compared.frames:
-            break
-        judged = None
-        if last is not None:
-            with seconds.measure("judge"):
-                judged = judge.pair(last, luma)
-        yield _Seen(time_s, judged)
-        last = luma
+) -> Generator[_Seen, None, None]:
+    """Yield how the picture moved to each frame; the judges take pairs by turns, side by side."""
+
+    def judged(judge: Judge, before: UInt8Array, now: UInt8Array) -> JudgedPair:
+        with seconds.measure("judge"):
+            return judge.pair(before, now)
+
+    count, last = 0, None
+    waiting: deque[tuple[float, Future[JudgedPair] | None]] = deque()
+    with ExitStack() as stack:
+        lanes = [
+            stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="tempseg-judge"))
+            for _ in judges
+        ]
+        for time_s, luma in frames:
+            count += 1
+            if count > compared.frames:
+                break
+            turn = count % len(judges)
+            pair = None if last is None else lanes[turn].submit(judged, judges[turn], last, luma)
+            waiting.append((time_s, pair))
+            last = luma
+            if len(waiting) > AHEAD:
+                yield _Seen.when_done(*waiting.popleft())
+        while waiting:
+            yield _Seen.when_done(*waiting.popleft())
     assert compared.video is not None
     _check_count(compared, compared.video, count)
 

@@ -136,10 +136,15 @@ def set_up(request: Request) -> Compared:
     frames = _frame_count(prediction, request.max_frames)
     names = _frame_names(prediction, request.video)
 
+    def before(sequence: LabelSequence) -> int:
+        return _frames_before(sequence, request.video if sequence is prediction else None)
+
     def track(sequence: LabelSequence, *, is_truth: bool) -> Track:
         every = request.every if is_truth or len(sequence) != len(prediction) else None
         offset = request.offset if is_truth or len(sequence) != len(prediction) else 0
-        matched = align(prediction, sequence, names=names, every=every, offset=offset)
+        matched = align(
+            prediction, sequence, names=names, every=every, offset=offset, before=before
+        )
         chosen = truth_mapping if is_truth else mapping
         reader = IdReader(sequence, classes, void=request.void, mapping=chosen)
         return Track(sequence, reader, _cut_off(matched, frames, sequence))
@@ -233,6 +238,24 @@ def _frame_names(prediction: LabelSequence, video: Named | None) -> tuple[str, .
     return tuple(images[n].stem for n in numbers) if numbers[-1] < len(images) else None
 
 
+def _frames_before(sequence: LabelSequence, video: Named | None) -> int:
+    """Return how many frames of its source lie before a run's part."""
+    run = sequence.run
+    if run is None or run.start_s is None:
+        return 0
+    source = run.source if video is None else str(video)
+    if not Path(source).exists() and not glob.glob(source):
+        raise SourceError(
+            f"{sequence.name}: begins at {run.start_s:g} s of {source}, which is not there to "
+            "count the frames before; say --every N and --offset N"
+        )
+    part = _open_part(sequence, source)
+    try:
+        return part.count_before()
+    finally:
+        part.close()
+
+
 def _open_part(prediction: LabelSequence, source: str) -> FrameSource:
     """Open a video, and of it the part that a run's label maps belong to."""
     run = prediction.run
@@ -267,14 +290,18 @@ def _read_cuts(path: Path) -> tuple[int, ...]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: no readable file of cuts ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: holds no cuts, as it is no text ({error})") from error
     try:
         found = json.loads(text) if path.suffix == ".json" else text.split()
         cuts = found["cuts"] if isinstance(found, dict) else found
         numbers = sorted({int(cut) for cut in cuts})
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(
             f"{path}: holds no cuts; give frame numbers that begin a shot, a line each, or JSON"
         ) from error
+    if numbers and numbers[0] < 0:
+        raise ConfigError(f"{path}: holds cut {numbers[0]}, expected frame numbers from 0 on")
     return tuple(numbers)
 
 

@@ -20,16 +20,20 @@ BoolArray = NDArray[np.bool_]
 @inlined
 def _corner(
     y: int, x: int, dy: np.float32, dx: np.float32, height: int, width: int
-) -> tuple[int, int, int, int, np.float32, np.float32]:
-    """Return the four pixels around a place, clamped to the picture, and its share of them."""
+) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32, np.float32, np.float32]:
+    """Return the four pixels around a place, clamped to the picture, and its share of them.
+
+    Rows, columns, and the place's distance down and right of the first; motion is a finite number.
+    """
     px = min(max(np.float32(x) + dx, np.float32(0)), np.float32(width - 1))
     py = min(max(np.float32(y) + dy, np.float32(0)), np.float32(height - 1))
-    x0, y0 = int(px), int(py)
+    # Unsigned, because indices that could be negative are slower.
+    x0, y0 = np.uint32(px), np.uint32(py)
     return (
         y0,
-        min(y0 + 1, height - 1),
+        min(np.uint32(y0 + np.uint32(1)), np.uint32(height - 1)),
         x0,
-        min(x0 + 1, width - 1),
+        min(np.uint32(x0 + np.uint32(1)), np.uint32(width - 1)),
         np.float32(py - np.float32(y0)),
         np.float32(px - np.float32(x0)),
     )
@@ -40,12 +44,17 @@ def occlusion(forward: FloatArray, backward: FloatArray, out: BoolArray) -> None
     """Write where the two flows disagree: a pixel that does not come back is hidden.
 
     `|W(bw) + fw|² > 0.01 (|W(bw)|² + |fw|²) + 0.5`; W samples bilinearly with a clamped border.
+    So is one whose motion is unknown: nan, infinite or beyond 1e9 px.
     """
     height, width = out.shape
-    share, floor = np.float32(0.01), np.float32(0.5)
+    share, floor, unknown = np.float32(0.01), np.float32(0.5), np.float32(1e9)
     for y in range(height):
         for x in range(width):
             dx, dy = forward[y, x, 0], forward[y, x, 1]
+            out[y, x] = True
+            # Asked this way round, so that nan is unknown too.
+            if not (abs(dx) < unknown and abs(dy) < unknown):
+                continue
             y0, y1, x0, x1, fy, fx = _corner(y, x, dy, dx, height, width)
             top = backward[y0, x0, 0] + fx * (backward[y0, x1, 0] - backward[y0, x0, 0])
             low = backward[y1, x0, 0] + fx * (backward[y1, x1, 0] - backward[y1, x0, 0])
@@ -53,6 +62,8 @@ def occlusion(forward: FloatArray, backward: FloatArray, out: BoolArray) -> None
             top = backward[y0, x0, 1] + fx * (backward[y0, x1, 1] - backward[y0, x0, 1])
             low = backward[y1, x0, 1] + fx * (backward[y1, x1, 1] - backward[y1, x0, 1])
             by = top + fy * (low - top)
+            if not (abs(bx) < unknown and abs(by) < unknown):
+                continue
             gone = (bx + dx) * (bx + dx) + (by + dy) * (by + dy)
             length = bx * bx + by * by + dx * dx + dy * dy
             out[y, x] = gone > share * length + floor

@@ -193,7 +193,8 @@ class TemporalConsistency:
             if occluded.shape != labels.shape:
                 raise ValueError(f"occluded is {occluded.shape}, expected {labels.shape}")
             # What leads nowhere is not compared.
-            forward = np.where(occluded[..., None], np.float32(np.nan), forward)
+            forward = forward.copy()
+            np.copyto(forward[..., 0], np.float32(np.nan), where=occluded)
         side = self._classes + 2
         counted = np.zeros((side, side), np.int64)
         counts.confuse_carried(

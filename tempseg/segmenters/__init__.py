@@ -8,20 +8,34 @@ from pathlib import Path
 
 from tempseg.errors import ModelError
 from tempseg.protocols import Segmenter
+from tempseg.segmenters.augmentation import AugmentingSegmenter
+from tempseg.segmenters.callable_model import CallableSegmenter, imported_function
+from tempseg.segmenters.keras_model import KerasSegmenter
 from tempseg.segmenters.litert import LiteRTSegmenter
+from tempseg.segmenters.network import NetworkSegmenter
+from tempseg.segmenters.onnx import OnnxSegmenter
+from tempseg.segmenters.opencv_dnn import OpenCvSegmenter
 from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.precomputed import PrecomputedSegmenter
 from tempseg.segmenters.saved_model import SavedModelSegmenter
+from tempseg.segmenters.tiling import TilingSegmenter
 
 __all__ = [
+    "AugmentingSegmenter",
+    "CallableSegmenter",
+    "KerasSegmenter",
     "LiteRTSegmenter",
+    "OnnxSegmenter",
+    "OpenCvSegmenter",
     "PrecomputedSegmenter",
     "SavedModelSegmenter",
     "SegmenterOptions",
+    "TilingSegmenter",
     "open_segmenter",
 ]
 
 _MASKS = "masks:"
+_WRAPPING = "segmenter.tiles, segmenter.flip and segmenter.scales"
 _DEFAULTS = SegmenterOptions()
 
 
@@ -30,15 +44,32 @@ class _Runtime:
     accepted: str
     accepts: Callable[[str], bool]
     open: Callable[[str, SegmenterOptions], Segmenter]
+    sees_parts: bool = True
 
 
+_OPENCV = _Runtime(
+    "a .pb file with its .pbtxt", lambda model: model.lower().endswith(".pb"), OpenCvSegmenter
+)
 _RUNTIMES = (
     _Runtime(
         "masks:FOLDER",
         lambda model: model.startswith(_MASKS),
         lambda model, options: PrecomputedSegmenter(model.removeprefix(_MASKS), options),
+        sees_parts=False,
+    ),
+    _Runtime(
+        "python:MODULE:ATTRIBUTE",
+        lambda model: model.startswith("python:"),
+        lambda model, options: CallableSegmenter(imported_function(model), options, name=model),
     ),
     _Runtime("a .tflite file", lambda model: model.lower().endswith(".tflite"), LiteRTSegmenter),
+    _Runtime(
+        "a .keras or .h5 file",
+        lambda model: model.lower().endswith((".keras", ".h5", ".hdf5")),
+        KerasSegmenter,
+    ),
+    _Runtime("an .onnx file", lambda model: model.lower().endswith(".onnx"), OnnxSegmenter),
+    _OPENCV,
     _Runtime(
         "a SavedModel folder",
         lambda model: (Path(model) / "saved_model.pb").is_file(),
@@ -53,7 +84,8 @@ def open_segmenter(model: str, options: SegmenterOptions = _DEFAULTS) -> Segment
     Parameters
     ----------
     model : str
-        `masks:FOLDER`, a `.tflite` file or a SavedModel folder.
+        `masks:FOLDER`, `python:MODULE:ATTRIBUTE`, a model's file or a SavedModel folder. Its form
+        decides which runtime runs it, and `options.runtime`; none stands in for another.
     options : SegmenterOptions
 
     Raises
@@ -61,9 +93,33 @@ def open_segmenter(model: str, options: SegmenterOptions = _DEFAULTS) -> Segment
     ModelError
         When no runtime takes it, or it cannot be loaded.
     """
+    runtime = _runtime(model, options)
+    segmenter = runtime.open(model, options)
+    wrapped = _wrapped(segmenter, options)
+    if wrapped is not segmenter and not runtime.sees_parts:
+        raise ModelError(f"{model}: holds answers for whole frames; remove {_WRAPPING}")
+    if wrapped is not segmenter and isinstance(segmenter, NetworkSegmenter) and segmenter.remembers:
+        raise ModelError(
+            f"{model}: takes its own previous mask, which has no sense for parts of a frame; "
+            f"remove {_WRAPPING}"
+        )
+    return wrapped
+
+
+def _runtime(model: str, options: SegmenterOptions) -> _Runtime:
+    if options.runtime == "opencv":
+        return _OPENCV
     for runtime in _RUNTIMES:
         if runtime.accepts(model):
-            return runtime.open(model, options)
+            return runtime
     problem = "no model that can be run" if Path(model).exists() else "there is no such model"
     accepted = ", ".join(runtime.accepted for runtime in _RUNTIMES)
     raise ModelError(f"{model}: {problem}; accepted: {accepted}")
+
+
+def _wrapped(segmenter: Segmenter, options: SegmenterOptions) -> Segmenter:
+    if options.tiles is not None:
+        segmenter = TilingSegmenter(segmenter, tile=options.tiles, overlap=options.tile_overlap)
+    if options.flip or options.scales != (1.0,):
+        segmenter = AugmentingSegmenter(segmenter, flip=options.flip, scales=options.scales)
+    return segmenter

@@ -13,7 +13,7 @@ from tempseg.class_sets import ClassSet
 from tempseg.errors import ModelError
 from tempseg.types import VOID_8, VOID_16, FloatArray, LabelArray, Placement, Prediction
 
-__all__ = ["AnswerDecoder", "dequantised"]
+__all__ = ["AnswerDecoder", "OutputKind", "dequantised"]
 
 OutputKind = Literal["auto", "argmax", "logits", "probabilities", "sigmoid"]
 

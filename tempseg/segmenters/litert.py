@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,13 @@ from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
 from tempseg.segmenters.answers import dequantised
+from tempseg.segmenters.declarations import Declared
 from tempseg.segmenters.native_log import quiet_native_log
-from tempseg.segmenters.network import (
-    NetworkSegmenter,
-    available_threads,
-    hashed,
-    input_port,
-    pick,
-)
+from tempseg.segmenters.network import NetworkSegmenter, available_threads, hashed
 from tempseg.segmenters.options import SegmenterOptions
-from tempseg.segmenters.preprocessing import ModelInput
+from tempseg.segmenters.ports import InputPort, OutputPort, input_port, output_port, pick
 
-__all__ = ["LiteRTSegmenter"]
+__all__ = ["LiteRTSegmenter", "tflite_declarations"]
 
 _DEFAULTS = SegmenterOptions()
 
@@ -50,17 +46,16 @@ class LiteRTSegmenter(NetworkSegmenter):
                 f"{name}: takes {len(inputs)} inputs ({found}), expected one: an RGB image"
             )
         taken = inputs[0]
-        signature = [int(side) for side in taken["shape_signature"]]
+        declared = _declared(taken)
         port = input_port(
             name,
-            [None if side < 0 else side for side in signature],
-            np.dtype(taken["dtype"]).name,
+            declared.shape or (),
+            declared.dtype,
             options=options,
             quantisation=_quantisation(taken),
         )
-        _allocate(name, interpreter, int(taken["index"]), (1, *port.size, 3))
+        _allocate(name, interpreter, int(taken["index"]), port.shape)
         output = _chosen_output(name, interpreter, options.output_name)
-        self._name = name
         self._interpreter = interpreter
         self._input_index = int(taken["index"])
         self._output_index = int(output["index"])
@@ -69,24 +64,43 @@ class LiteRTSegmenter(NetworkSegmenter):
             path,
             "litert",
             port=port,
-            channels=_channels(interpreter, output, quantised=self._quantisation is not None),
+            output=_output_port(
+                interpreter, output, port=port, ids=_ids(output, self._quantisation)
+            ),
             sha256=hashed(Path(path), [Path(path)]),
             options=options,
         )
 
-    def _infer(self, prepared: ModelInput, frame_index: int) -> NDArray[Any]:
+    def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         try:
-            self._interpreter.set_tensor(self._input_index, prepared[None])
+            self._interpreter.set_tensor(self._input_index, tensor)
             self._interpreter.invoke()
             # A copy: a view of the interpreter's memory, kept by anyone, stops its next run.
             answer: NDArray[Any] = self._interpreter.get_tensor(self._output_index)
         except (RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"{self._name}: frame {frame_index}: the model failed ({_one_line(error)})"
-            ) from error
+            raise ModelError(f"{where}: the model failed ({_one_line(error)})") from error
         if self._quantisation is not None:
             return dequantised(answer, *self._quantisation)
         return answer
+
+
+def tflite_declarations(name: str) -> tuple[list[Declared], list[Declared]]:
+    """Return the inputs and outputs that a `.tflite` file declares.
+
+    Raises
+    ------
+    ModelError
+        When there is no such file, or it cannot be read.
+    """
+    interpreter = _load(name, 1)
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return [_declared(detail) for detail in inputs], [_declared(detail) for detail in outputs]
+
+
+def _declared(detail: dict[str, Any]) -> Declared:
+    signature = [int(side) for side in detail["shape_signature"]]
+    shape = tuple(None if side < 0 else side for side in signature)
+    return Declared(str(detail["name"]), np.dtype(detail["dtype"]).name, shape or None)
 
 
 def _load(name: str, threads: int) -> Any:
@@ -138,12 +152,21 @@ def _output_quantisation(output: dict[str, Any], kind: str) -> tuple[float, int]
     return quantisation
 
 
-def _channels(interpreter: Any, output: dict[str, Any], *, quantised: bool) -> int | None:
-    shape = [int(side) for side in output["shape"]]
-    if np.dtype(output["dtype"]).kind == "f" or quantised:
-        return shape[3] if len(shape) == 4 else 1
+def _output_port(
+    interpreter: Any, output: dict[str, Any], *, port: InputPort, ids: bool
+) -> OutputPort:
+    declared = output_port(_declared(output).shape, integer=ids, port=port)
+    return replace(declared, channels=_hidden_channels(interpreter, output)) if ids else declared
+
+
+def _ids(output: dict[str, Any], quantisation: tuple[float, int] | None) -> bool:
+    return np.dtype(output["dtype"]).kind != "f" and quantisation is None
+
+
+def _hidden_channels(interpreter: Any, output: dict[str, Any]) -> int | None:
     # An argmax hides how many classes there were; the tensor it was taken of still tells, where
     # it is the only one of the answer's size besides the picture.
+    shape = [int(side) for side in output["shape"]]
     grid = shape[1:3] if len(shape) > 2 else shape
     pictures = {int(i["index"]) for i in interpreter.get_input_details()}
     counts = {

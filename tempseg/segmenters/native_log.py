@@ -12,8 +12,16 @@ from collections.abc import Iterator
 __all__ = ["quiet_native_log"]
 
 _lock = threading.Lock()
-# LiteRT's own lines; absl's, which TensorFlow prints before any log level is read.
-_NOISE = (b"INFO: ", b"ERROR: ", b"WARNING: All log messages before absl", b"I0000 ", b"E0000 ")
+# LiteRT's own lines; absl's, which TensorFlow prints before any log level is read; OpenCV's.
+_NOISE = (
+    b"INFO: ",
+    b"ERROR: ",
+    b"WARNING: All log messages before absl",
+    b"I0000 ",
+    b"E0000 ",
+    b"[ WARN:",
+    b"[ERROR:",
+)
 
 
 @contextlib.contextmanager

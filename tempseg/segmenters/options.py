@@ -41,6 +41,16 @@ class SegmenterOptions:
         Threads for the model; none for the CPUs this process may use, at most eight.
     classes : str or tuple of str
         A class set's name, the class names themselves, or `auto`.
+    runtime : str
+        `auto`: the one for the kind of file; `opencv`: OpenCV dnn.
+    tiles : (int, int) or None
+        Width and height of the tiles that frames are shown in, in pixels; none for whole frames.
+    tile_overlap : float
+        Share of a tile that its neighbour sees too; in [0, 0.9].
+    flip : bool
+        Whether frames are shown mirrored, too.
+    scales : tuple of float
+        How large things are shown, in [0.5, 4]; several are averaged.
     masks : str
         How label images are read: `binary`, `index`, or `auto`.
     first_mask : int
@@ -58,6 +68,11 @@ class SegmenterOptions:
     threshold: float = 0.5
     threads: int | None = None
     classes: str | tuple[str, ...] = "auto"
+    runtime: Literal["auto", "opencv"] = "auto"
+    tiles: tuple[int, int] | None = None
+    tile_overlap: float = 0.25
+    flip: bool = False
+    scales: tuple[float, ...] = (1.0,)
     masks: Literal["auto", "binary", "index"] = "auto"
     first_mask: int = 0
 
@@ -66,6 +81,12 @@ class SegmenterOptions:
             raise ValueError(f"input_size is {self.input_size}, expected positive (width, height)")
         if not 0.0 < self.threshold < 1.0:
             raise ValueError(f"threshold is {self.threshold}, expected between 0 and 1")
+        if self.tiles is not None and min(self.tiles) < 1:
+            raise ValueError(f"tiles are {self.tiles}, expected positive (width, height)")
+        if not 0.0 <= self.tile_overlap <= 0.9:
+            raise ValueError(f"tile_overlap is {self.tile_overlap}, expected 0 to 0.9")
+        if not self.scales or not all(0.5 <= scale <= 4 for scale in self.scales):
+            raise ValueError(f"scales are {self.scales}, expected one or more from 0.5 to 4")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is {self.threads}, expected at least 1")
 

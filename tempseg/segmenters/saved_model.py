@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,14 @@ from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
 from tempseg.segmenters.native_log import quiet_native_log
-from tempseg.segmenters.network import NetworkSegmenter, hashed, input_port, pick
+from tempseg.segmenters.network import NetworkSegmenter, hashed
 from tempseg.segmenters.options import SegmenterOptions
-from tempseg.segmenters.preprocessing import ModelInput
+from tempseg.segmenters.ports import input_port, output_port, pick
+from tempseg.segmenters.tensorflow_start import first_line, started_tensorflow
 
 __all__ = ["SavedModelSegmenter"]
 
 _DEFAULTS = SegmenterOptions()
-_logger = logging.getLogger(__name__)
 
 
 class SavedModelSegmenter(NetworkSegmenter):
@@ -61,65 +59,40 @@ class SavedModelSegmenter(NetworkSegmenter):
         outputs = self._call.structured_outputs
         self._output_name = pick(name, outputs, options.output_name)
         output = outputs[self._output_name]
-        self._name = name
+        port = input_port(name, _sides(taken.shape) or [], taken.dtype.name, options=options)
         super().__init__(
             path,
             "saved_model",
-            port=input_port(name, _sides(taken.shape), taken.dtype.name, options=options),
-            channels=_channels(output),
+            port=port,
+            output=output_port(_sides(output.shape), integer=output.dtype.is_integer, port=port),
             sha256=hashed(folder, sorted(file for file in folder.rglob("*") if file.is_file())),
             options=options,
         )
 
-    def _infer(self, prepared: ModelInput, frame_index: int) -> NDArray[Any]:
+    def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         import tensorflow as tf
 
         try:
-            answers = self._call(**{self._input_name: tf.constant(prepared[None])})
+            answers = self._call(**{self._input_name: tf.constant(tensor)})
             answer: NDArray[Any] = answers[self._output_name].numpy()
         except (tf.errors.OpError, TypeError, ValueError) as error:
-            raise ModelError(
-                f"{self._name}: frame {frame_index}: the model failed ({_first_line(error)})"
-            ) from error
+            raise ModelError(f"{where}: the model failed ({first_line(error)})") from error
         # Half-precision answers exist; everything after here counts on single.
         return answer if answer.dtype.kind in "iub" else answer.astype(np.float32, copy=False)
 
 
 def _load(name: str, threads: int | None) -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet_native_log():
-        import tensorflow as tf
-
-    if threads is not None:
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-        except RuntimeError:
-            _logger.warning(
-                "%s: tensorflow is running already, segmenter.threads = %d has no effect",
-                name,
-                threads,
-            )
+    tf = started_tensorflow(name, threads)
     try:
         with quiet_native_log():
             return tf.saved_model.load(name)
     except Exception as error:
         # The loader raises whatever the broken part of the folder happens to cause.
         raise ModelError(
-            f"{name}: not a readable SavedModel ({_first_line(error)}); is the folder complete, "
+            f"{name}: not a readable SavedModel ({first_line(error)}); is the folder complete, "
             "with saved_model.pb and variables/?"
         ) from error
 
 
-def _sides(shape: Any) -> list[int | None]:
-    return [] if shape.rank is None else list(shape.as_list())
-
-
-def _channels(output: Any) -> int | None:
-    sides = _sides(output.shape)
-    if output.dtype.is_integer:
-        return None
-    return sides[3] if len(sides) == 4 else None if not sides else 1
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:300]
+def _sides(shape: Any) -> list[int | None] | None:
+    return None if shape.rank is None else list(shape.as_list())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tempseg.segmenters import SegmenterOptions, open_segmenter
 from tempseg.types import Frame
 from tests.segmenters.tiny import TinyModels, colour_frame, colour_ids, make_tiny_models
 
-RGB = SegmenterOptions(classes=("red", "green", "blue"), threads=1)
+RGB = SegmenterOptions(classes=("red", "green", "blue"))
 
 
 def masks(tiny: TinyModels) -> str:
@@ -27,15 +28,29 @@ def masks(tiny: TinyModels) -> str:
 
 # A new adapter is one line here: its runtime's name, and a model that tells red, green and blue.
 MODELS: dict[str, Callable[[TinyModels], str]] = {
+    "keras": lambda tiny: str(tiny.path("logits.keras")),
     "litert": lambda tiny: str(tiny.path("logits.tflite")),
     "masks": masks,
+    "onnx": lambda tiny: str(tiny.path("first.onnx")),
+    "opencv": lambda tiny: str(tiny.path("graph.pb")),
+    "python": lambda tiny: "python:tests.segmenters.functions:colours",
     "saved_model": lambda tiny: str(tiny.path("fixed")),
+}
+# A new wrapper is one here: what asks for it. It goes around a LiteRT model.
+WRAPPERS: dict[str, SegmenterOptions] = {
+    "augmentation": replace(RGB, flip=True, scales=(1.0, 2.0)),
+    "tiling": replace(RGB, tiles=(16, 10)),
 }
 
 
-@pytest.fixture(scope="module", params=sorted(MODELS))
-def runtime(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(scope="module", params=[*sorted(MODELS), *sorted(WRAPPERS)])
+def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def runtime(kind: str) -> str:
+    return "litert" if kind in WRAPPERS else kind
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +59,8 @@ def model(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def segmenter(model: str) -> Segmenter:
-    return open_segmenter(model, RGB)
+def segmenter(kind: str, model: str) -> Segmenter:
+    return open_segmenter(model, WRAPPERS.get(kind, RGB))
 
 
 @pytest.fixture
@@ -108,17 +123,25 @@ def test_the_info_tells_model_runtime_and_hash(
     segmenter: Segmenter, model: str, runtime: str
 ) -> None:
     info = segmenter.info
-    assert (info.name, info.runtime, len(info.sha256)) == (model, runtime, 64)
+    # A function has no bytes to hash.
+    digits = 0 if runtime == "python" else 64
+    assert (info.name, info.runtime, len(info.sha256)) == (model, runtime, digits)
 
 
 def test_a_missing_model_is_refused_by_name(model: str, tmp_path: Path) -> None:
-    prefix = "masks:" if model.startswith("masks:") else ""
-    missing = tmp_path / f"nowhere{Path(model).suffix}"
+    missing = f"{tmp_path / 'nowhere'}{Path(model).suffix}"
+    if model.startswith("masks:"):
+        missing = f"masks:{missing}"
+    elif model.startswith("python:"):
+        missing = "python:nowhere:segment"
     with pytest.raises(ModelError, match="nowhere"):
-        open_segmenter(f"{prefix}{missing}", RGB)
+        open_segmenter(missing, RGB)
 
 
 def test_what_no_runtime_takes_is_refused_with_what_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "model.xyz").touch()
-    with pytest.raises(ModelError, match=r"model\.xyz: .*masks:FOLDER.*tflite.*SavedModel"):
+    with pytest.raises(
+        ModelError,
+        match=r"model\.xyz: .*masks:FOLDER.*python:.*tflite.*keras.*onnx.*\.pb.*SavedModel",
+    ):
         open_segmenter(str(tmp_path / "model.xyz"))

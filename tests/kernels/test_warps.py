@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tempseg.kernels import warps
 from tests.metrics import naive_warps
@@ -25,6 +26,27 @@ def test_occlusion_is_where_the_flows_disagree():
         clear = np.abs(excess) > CLOSE
         np.testing.assert_array_equal(found[clear], excess[clear] > 0)
         assert 0 < found.mean() < 1
+
+
+def _zero_but_one(value):
+    flow = np.zeros((3, 5, 2), np.float32)
+    flow[1, 2] = value
+    return flow
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_a_pixel_of_unknown_motion_is_occluded(value):
+    found = np.empty((3, 5), np.bool_)
+    warps.occlusion(_zero_but_one(value), _zero_but_one(0), found)
+    assert [tuple(place) for place in np.argwhere(found).tolist()] == [(1, 2)]
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e30])
+def test_a_pixel_whose_way_back_is_unknown_is_occluded(value):
+    found = np.empty((3, 5), np.bool_)
+    warps.occlusion(_zero_but_one(0), _zero_but_one(value), found)
+    assert found[1, 2]
+    assert not found[2].any()
 
 
 def test_motion_boundaries_are_where_motion_jumps():

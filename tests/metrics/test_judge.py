@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import numpy as np
 import pytest
 
@@ -36,6 +37,21 @@ def test_both_directions_follow_exact_motion(scene):
     np.testing.assert_allclose(
         np.median(pair.forward[inner].reshape(-1, 2), axis=0), (4.0, 1.5), atol=0.2
     )
+
+
+def test_stripes_that_move_by_their_own_period_do_not_stand_still():
+    rng = np.random.default_rng(0)
+    clouds = cv2.GaussianBlur(rng.normal(0, 1, (192, 400)), (0, 0), 12)
+    wide = 128 + 25 * clouds / clouds.std() + 20 * np.sin(2 * np.pi * np.arange(400) / 12)
+    luma, following = (
+        np.clip(wide[:, start : start + 320] + rng.normal(0, 2, (192, 320)), 0, 255).astype(
+            np.uint8
+        )
+        for start in (20, 8)
+    )
+    with Judge() as judge:
+        forward = judge.pair(luma, following).forward[32:-32, 32:-32]
+    assert np.mean(np.abs(forward[..., 0] - 12) < 1) > 0.99
 
 
 def test_what_a_thing_covers_is_occluded(scene):

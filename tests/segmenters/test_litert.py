@@ -17,6 +17,14 @@ FRAME = Frame.from_image(colour_frame())
 # For models that know their colours, not their values: everything a class set of three names.
 RGB = SegmenterOptions(classes=("red", "green", "blue"), threads=1)
 
+UNIT = SegmenterOptions(mean=0.0, scale=1 / 255, output="probabilities", threads=1)
+
+
+def mask_of(segmenter: LiteRTSegmenter, frame: Frame) -> np.ndarray:
+    scores = segmenter.segment(frame).scores
+    assert scores is not None
+    return scores[..., 1] > 0.5
+
 
 def classes_of(prediction: Prediction) -> np.ndarray:
     if prediction.labels is not None:
@@ -87,7 +95,7 @@ def test_an_unknown_output_is_refused(tiny: TinyModels) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("four.tflite", r"\[1, 8, 12, 4\].*fourth channel"),
+        ("five.tflite", r"\[1, 8, 12, 5\].*expected one RGB image"),
         ("two_inputs.tflite", "takes 2 inputs"),
         ("dynamic.tflite", r"set segmenter\.input_size"),
         ("missing.tflite", "no such file"),
@@ -153,3 +161,30 @@ def test_the_hash_is_the_files(tiny: TinyModels) -> None:
 def test_loading_prints_nothing(tiny: TinyModels, capfd: pytest.CaptureFixture[str]) -> None:
     LiteRTSegmenter(tiny.path("logits.tflite"))
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_gets_its_own_mask_back(tiny: TinyModels) -> None:
+    segmenter = LiteRTSegmenter(tiny.path("remembers.tflite"), UNIT)
+    image = colour_frame()
+    image[:, :, 0] = 0
+    image[:, 6:8, 0] = 255  # one column of the network's twelve
+    sparks = [image, np.zeros_like(image), np.zeros_like(image)]
+    seen = [
+        np.flatnonzero(mask_of(segmenter, Frame.from_image(spark, index=3 * index))[0])
+        for index, spark in enumerate(sparks)
+    ]
+    # what was red stays foreground and moves on by a cell, as that network has it
+    assert [places.tolist() for places in seen] == [[3], [4], [5]]
+
+
+def test_a_memory_starts_anew_with_a_new_source(tiny: TinyModels) -> None:
+    segmenter = LiteRTSegmenter(tiny.path("remembers.tflite"), UNIT)
+    black = np.zeros((16, 24, 3), np.uint8)
+    assert mask_of(segmenter, Frame.from_image(colour_frame(), index=5)).any()
+    assert not mask_of(segmenter, Frame.from_image(black, index=0)).any()
+
+
+def test_a_memory_makes_no_answer_depend_on_what_was_tried(tiny: TinyModels) -> None:
+    segmenter = LiteRTSegmenter(tiny.path("remembers.tflite"), UNIT)
+    segmenter.raw_answer(colour_frame())
+    assert not mask_of(segmenter, Frame.from_image(np.zeros((16, 24, 3), np.uint8))).any()

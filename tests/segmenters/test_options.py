@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
+from tempseg.config import SegmenterConfig
 from tempseg.errors import ConfigError
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
 
@@ -65,8 +68,23 @@ def test_an_unknown_class_set_is_refused() -> None:
         ({"input_size": (0, 5)}, "input_size"),
         ({"threshold": 1.0}, "threshold"),
         ({"threads": 0}, "threads"),
+        ({"tiles": (0, 5)}, "tiles"),
+        ({"tile_overlap": 0.95}, "tile_overlap"),
+        ({"scales": ()}, "scales"),
+        ({"scales": (1.0, 5.0)}, "scales"),
     ],
 )
 def test_values_out_of_range_are_refused(options: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         SegmenterOptions(**options)  # type: ignore[arg-type]
+
+
+def test_defaults_of_the_config_are_those_of_the_options() -> None:
+    config, options = SegmenterConfig(), SegmenterOptions()
+    assert config.threads == 0
+    assert options.threads is None
+    for field in fields(SegmenterOptions):
+        if field.name in ("threads", "first_mask"):
+            continue
+        told = getattr(config, field.name)
+        assert (tuple(told) if isinstance(told, list) else told) == getattr(options, field.name)

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tests.segmenters.tiny_keras import write_all_keras
+from tests.segmenters.tiny_onnx import write_all_onnx
+
 SIZE = (8, 12)
 WEIGHTS = np.array([[4.0, -2.0, -2.0], [-2.0, 4.0, -2.0], [-2.0, -2.0, 4.0]], dtype=np.float32)
 """Logits of red, green and blue from values in [-1, 1]: each class likes its own channel."""
@@ -123,7 +126,15 @@ def make_tiny_models(folder: Path) -> TinyModels:
         convert("half.tflite", lambda image: model.logits(image)[:, ::2, ::2], fixed)
         convert("person.tflite", lambda image: tf.sigmoid(model.logits(image)[..., :1]), fixed)
         convert("dynamic.tflite", model.logits, spec(1, None, None, 3))
-        convert("four.tflite", lambda image: image[..., :3] + image[..., 3:], spec(1, *SIZE, 4))
+        convert("five.tflite", lambda image: image[..., :3] + image[..., 4:], spec(1, *SIZE, 5))
+        # Foreground is what is red or was foreground before, shifted by a pixel.
+        convert(
+            "remembers.tflite",
+            lambda image: tf.maximum(
+                tf.sigmoid(20 * image[..., :1] - 10), tf.roll(image[..., 3:], 1, axis=2)
+            ),
+            spec(1, *SIZE, 4),
+        )
         convert(
             "two_inputs.tflite",
             lambda image, other: model.logits(image + other),
@@ -138,4 +149,24 @@ def make_tiny_models(folder: Path) -> TinyModels:
         convert("nan.tflite", lambda image: model.logits(image) / 0.0 * 0.0, fixed)
         convert("int8.tflite", model.logits, fixed, int8=tf.int8)
         convert("uint8.tflite", model.logits, fixed, int8=tf.uint8)
+        constants = convert_variables_to_constants_v2(traced(model.logits, fixed))
+        graph = constants.graph.as_graph_def()
+        (folder / "graph.pb").write_bytes(graph.SerializeToString())
+        # What OpenCV builds from is the text; the numbers come from the binary file.
+        for place in reversed(range(len(graph.node))):
+            if graph.node[place].op in ("Const", "NoOp"):
+                del graph.node[place]
+        (folder / "graph.pbtxt").write_text(str(graph))
+        # A graph that takes bytes: its text leaves out the cast, as OpenCV needs it.
+        constants = convert_variables_to_constants_v2(
+            traced(
+                lambda image: model.logits(tf.cast(image, tf.float32)),
+                spec(None, None, None, 3, dtype=tf.uint8),
+            )
+        )
+        (folder / "bytes.pb").write_bytes(constants.graph.as_graph_def().SerializeToString())
+        (folder / "bytes.pbtxt").write_text((folder / "graph.pbtxt").read_text())
+        (folder / "alone.pb").write_bytes((folder / "graph.pb").read_bytes())
+        write_all_keras(folder, WEIGHTS, SIZE)
+        write_all_onnx(folder, WEIGHTS, SIZE)
     return TinyModels(folder)

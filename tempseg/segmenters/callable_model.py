@@ -1,0 +1,218 @@
+"""A user's own function in place of a model file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempseg.errors import ConfigError, ModelError
+from tempseg.segmenters.answers import AnswerDecoder, OutputKind
+from tempseg.segmenters.options import SegmenterOptions, choose_classes
+from tempseg.types import Frame, Placement, Prediction, SegmenterInfo, UInt8Array
+
+__all__ = ["CallableSegmenter", "imported_function"]
+
+_DEFAULTS = SegmenterOptions()
+_PREFIX = "python:"
+_EXPECTED = "labels (h, w) of integers, scores (h, w, C) of floats, or a Prediction"
+
+
+class CallableSegmenter:
+    """Answers with what a function returns for a frame's pixels.
+
+    The function gets RGB of its own, shape (H, W, 3), uint8, and returns one of: labels, shape
+    (h, w), integers; class probabilities, shape (h, w, C), floats (logits or independent ones
+    where `options.output` says so; without C, those of the foreground); or a `Prediction`. Arrays
+    cover the frame edge to edge, on any grid, the same for all frames of a size.
+
+    Parameters
+    ----------
+    function : callable
+        May have an attribute `classes`: names of the classes, or of a class set.
+    options : SegmenterOptions
+        `output`, `threshold` and `classes` are read; the function sees to everything else.
+    name : str, optional
+        How the model is called in errors and records; the function's own name by default.
+
+    Raises
+    ------
+    ModelError
+        When `classes` of the function are no class names.
+
+    Examples
+    --------
+    >>> def bright(image):
+    ...     return (image.mean(axis=2) > 128).astype("uint8")
+    >>> segmenter = CallableSegmenter(bright, SegmenterOptions(classes="binary"))
+    >>> segmenter.segment(Frame.from_image(np.full((2, 3, 3), 200, np.uint8))).labels.tolist()
+    [[1, 1, 1], [1, 1, 1]]
+    """
+
+    def __init__(
+        self,
+        function: Callable[[UInt8Array], object],
+        options: SegmenterOptions = _DEFAULTS,
+        *,
+        name: str | None = None,
+    ) -> None:
+        self._function = function
+        self._name = name or _own_name(function)
+        self._options = _with_classes(function, options, self._name)
+        try:
+            choice = choose_classes(self._options, path=self._name, channels=None)
+        except ConfigError as error:
+            raise ModelError(f"{self._name}: {error}") from error
+        self._class_set = choice.class_set
+        # One a size of frame: tiles and rescaled views may get grids of their own.
+        self._decoders: dict[tuple[int, int], AnswerDecoder] = {}
+        self._integers: bool | None = None
+        self._info = SegmenterInfo(
+            self._name,
+            "python",
+            choice.class_set,
+            label_bits=AnswerDecoder(self._name, choice.class_set).label_bits,
+            assumptions=choice.assumptions,
+        )
+
+    @property
+    def info(self) -> SegmenterInfo:
+        """What the function is; what its first answer was taken for is added by that answer."""
+        added = [told for decoder in self._decoders.values() for told in decoder.assumptions]
+        return replace(self._info, assumptions=(*self._info.assumptions, *added[:1]))
+
+    def segment(self, frame: Frame) -> Prediction:
+        """Return the function's answer for one frame, on the grid that it chose."""
+        # A copy: the function may work in place, and the frame's pixels belong to others too.
+        pixels = np.array(frame.image, order="C")
+        try:
+            returned = self._function(pixels)
+            if hasattr(returned, "__array__"):
+                # Tensors too; those that lie on another device raise here.
+                returned = np.asarray(returned)
+        except Exception as error:
+            raise ModelError(
+                f"{self._name}: frame {frame.index}: the function raised "
+                f"{type(error).__name__}: {_one_line(error)}"
+            ) from error
+        if isinstance(returned, Prediction):
+            answer = returned.labels if returned.labels is not None else returned.scores
+            assert answer is not None
+            decoded = self._decoded(answer, returned.placement, frame)
+            return replace(decoded, segments=dict(returned.segments))
+        if not isinstance(returned, np.ndarray):
+            self._refuse(frame, type(returned).__name__, _EXPECTED)
+        if returned.ndim not in (2, 3) or returned.size == 0 or returned.dtype.kind not in "iubf":
+            self._refuse(frame, f"{returned.dtype} {returned.shape}", _EXPECTED)
+        placement = Placement.stretch((returned.shape[0], returned.shape[1]), frame.size)
+        return self._decoded(returned, placement, frame)
+
+    def _decoded(self, answer: NDArray[Any], placement: Placement, frame: Frame) -> Prediction:
+        integers = answer.dtype.kind != "f"
+        if self._integers is None:
+            self._integers = integers
+        if integers != self._integers:
+            before = "integers" if self._integers else "floats"
+            self._refuse(frame, f"{answer.dtype} {answer.shape}", f"{before} as before")
+        if frame.size not in self._decoders:
+            kind: OutputKind = self._options.output
+            if kind == "auto" and not integers:
+                kind = "probabilities"
+            self._decoders[frame.size] = AnswerDecoder(
+                self._name, self._class_set, output=kind, threshold=self._options.threshold
+            )
+        # Grids of one row are grids here: the decoder takes a leading 1 for a batch.
+        return self._decoders[frame.size].decode(
+            answer[None], placement=placement, frame_index=frame.index
+        )
+
+    def _refuse(self, frame: Frame, actual: str, expected: str) -> NoReturn:
+        raise ModelError(f"{self._name}: frame {frame.index}: got {actual}, expected {expected}")
+
+
+def imported_function(model: str) -> Callable[[UInt8Array], object]:
+    """Return what `python:module:attribute` names; a class is called once, without arguments.
+
+    Modules of the working folder can be imported, as in `python -m`.
+
+    Raises
+    ------
+    ModelError
+        When there is no such module or attribute, or it cannot be called.
+    """
+    module_name, colon, attribute = model.removeprefix(_PREFIX).partition(":")
+    if not module_name or not colon or not attribute:
+        raise ModelError(f"{model}: expected python:MODULE:ATTRIBUTE, such as python:net:segment")
+    found: Any = _module(model, module_name)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            near = difflib.get_close_matches(part, dir(found), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ModelError(f"{model}: {module_name} has no attribute {attribute!r}{hint}")
+        found = getattr(found, part)
+    if isinstance(found, type):
+        try:
+            found = found()
+        except Exception as error:
+            raise ModelError(
+                f"{model}: {attribute}() raised {type(error).__name__}: {_one_line(error)}"
+            ) from error
+    if not callable(found):
+        raise ModelError(
+            f"{model}: {attribute} is {type(found).__name__}, expected a function that takes an "
+            "RGB image"
+        )
+    function: Callable[[UInt8Array], object] = found
+    return function
+
+
+def _module(model: str, name: str) -> Any:
+    folder = os.getcwd()
+    if folder not in sys.path:
+        # For good: the module may import its neighbours only when it is called.
+        sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        parents = tuple(name.rsplit(".", depth)[0] for depth in range(name.count(".") + 1))
+        if isinstance(error, ModuleNotFoundError) and error.name in parents:
+            raise ModelError(
+                f"{model}: there is no module {error.name!r}, neither in {folder} nor among the "
+                "installed packages"
+            ) from error
+        raise ModelError(
+            f"{model}: importing {name} raised {type(error).__name__}: {_one_line(error)}"
+        ) from error
+
+
+def _with_classes(
+    function: Callable[[UInt8Array], object], options: SegmenterOptions, name: str
+) -> SegmenterOptions:
+    own = getattr(function, "classes", None)
+    if own is None or options.classes != "auto":
+        return options
+    if isinstance(own, str):
+        return replace(options, classes=own)
+    if isinstance(own, Sequence) and all(isinstance(entry, str) for entry in own):
+        return replace(options, classes=tuple(own))
+    raise ModelError(
+        f"{name}: its attribute classes is {type(own).__name__}, expected a list of names or the "
+        "name of a class set"
+    )
+
+
+def _own_name(function: Callable[[UInt8Array], object]) -> str:
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{_PREFIX}{named.__module__}:{named.__qualname__}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,103 @@
+"""Keras models, `.keras` and `.h5`, in safe mode: none of their code is run, only their layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempseg.errors import ModelError
+from tempseg.segmenters.native_log import quiet_native_log
+from tempseg.segmenters.network import NetworkSegmenter, hashed
+from tempseg.segmenters.options import SegmenterOptions
+from tempseg.segmenters.ports import input_port, output_port, pick
+from tempseg.segmenters.tensorflow_start import first_line, started_tensorflow
+
+__all__ = ["KerasSegmenter"]
+
+_DEFAULTS = SegmenterOptions()
+
+
+class KerasSegmenter(NetworkSegmenter):
+    """Runs a whole model saved by Keras.
+
+    Parameters
+    ----------
+    path : str or Path
+        A `.keras` or `.h5` file.
+    options : SegmenterOptions
+
+    Raises
+    ------
+    ModelError
+        When the file is no usable segmentation model, or asks for code of its own to be run;
+        says what it would have to be.
+    """
+
+    def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
+        name = str(path)
+        keras, loaded = _load(name, options.threads)
+        inputs, outputs = getattr(loaded, "inputs", None), getattr(loaded, "outputs", None)
+        if not inputs or not outputs:
+            raise ModelError(
+                f"{name}: declares neither input nor output; save it as a functional model, "
+                "or after its first call"
+            )
+        if len(inputs) != 1:
+            found = ", ".join(f"{taken.name} {taken.shape}" for taken in inputs)
+            raise ModelError(
+                f"{name}: takes {len(inputs)} inputs ({found}), expected one: an RGB image"
+            )
+        # Layers may share a name only in models of several parts; the first is meant then.
+        named = dict(zip(reversed(loaded.output_names), reversed(outputs), strict=True))
+        chosen = named[pick(name, named, options.output_name)]
+        # Only what leads to the wanted output is computed.
+        self._model = keras.Model(inputs, chosen)
+        port = input_port(name, list(inputs[0].shape), str(inputs[0].dtype), options=options)
+        super().__init__(
+            path,
+            "keras",
+            port=port,
+            output=output_port(
+                list(chosen.shape), integer="float" not in str(chosen.dtype), port=port
+            ),
+            sha256=hashed(Path(path), [Path(path)]),
+            options=options,
+        )
+
+    def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
+        try:
+            answer: NDArray[Any] = np.asarray(self._model.predict_on_batch(tensor))
+        except Exception as error:
+            # Each of Keras' back ends raises errors of its own.
+            raise ModelError(f"{where}: the model failed ({first_line(error)})") from error
+        return answer if answer.dtype.kind in "iub" else answer.astype(np.float32, copy=False)
+
+
+def _load(name: str, threads: int | None) -> tuple[Any, Any]:
+    if not Path(name).is_file():
+        raise ModelError(f"{name}: there is no such file; give the path of a Keras model")
+    started_tensorflow(name, threads)
+    with quiet_native_log():
+        import keras
+    try:
+        with quiet_native_log():
+            return keras, keras.models.load_model(name, compile=False, safe_mode=True)
+    except Exception as error:
+        # The loader raises whatever the broken part of the file happens to cause.
+        told = str(error)
+        if "Lambda" in told or "safe_mode" in told or "unsafe" in told:
+            raise ModelError(
+                f"{name}: holds Python code (a Lambda layer), which is not run; write it with "
+                "Keras' own layers and operations, or export the model as a SavedModel"
+            ) from error
+        if "No model config" in told:
+            raise ModelError(
+                f"{name}: holds weights alone; save the whole model with model.save('NAME.keras')"
+            ) from error
+        problem = "cut short or no Keras model" if "File not found" in told else first_line(error)
+        raise ModelError(
+            f"{name}: not a readable Keras model ({problem}); is the file complete?"
+        ) from error

@@ -1,0 +1,236 @@
+"""What a network's input takes and its output gives, as the model declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempseg.errors import ModelError
+from tempseg.segmenters.options import SegmenterOptions
+
+__all__ = ["InputPort", "OutputPort", "input_port", "output_port", "pick"]
+
+Shape = Sequence[int | None]
+
+_INPUT_DTYPES: dict[str, Literal["float32", "uint8", "int8"]] = {
+    "float32": "float32",
+    "uint8": "uint8",
+    "int8": "int8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InputPort:
+    """What a network's one input takes.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width.
+    dtype : str
+    quantisation : (float, int) or None
+        Step and zero of an integer input.
+    channels_first : bool
+        Whether the tensor is (1, C, h, w), not (1, h, w, C).
+    previous_mask : bool
+        Whether a fourth channel takes the model's own previous answer.
+    """
+
+    size: tuple[int, int]
+    dtype: Literal["float32", "uint8", "int8"]
+    quantisation: tuple[float, int] | None = None
+    channels_first: bool = False
+    previous_mask: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The whole tensor's shape."""
+        channels = 4 if self.previous_mask else 3
+        if self.channels_first:
+            return 1, channels, *self.size
+        return 1, *self.size, channels
+
+    def tensor(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values (h, w, C) as the tensor that the model takes."""
+        if self.channels_first:
+            return np.ascontiguousarray(values.transpose(2, 0, 1))[None]
+        return values[None]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPort:
+    """What a network's output is declared to give.
+
+    Parameters
+    ----------
+    shape : sequence of int or None, or None
+        None for a side that the model leaves open, and in all for a shape that is not declared.
+    channels : int or None
+        Classes that the output tells apart, where that is declared; one for a single foreground
+        channel.
+    channels_first : bool
+        Whether the tensor is (1, C, h, w), not (1, h, w, C).
+    """
+
+    shape: tuple[int | None, ...] | None = None
+    channels: int | None = None
+    channels_first: bool = False
+
+    def channels_last(self, answer: NDArray[Any], where: str) -> NDArray[Any]:
+        """Return an answer with its channels last; `where` begins the error's message.
+
+        Raises
+        ------
+        ModelError
+            When the answer is of another shape than declared.
+        """
+        if self.shape is not None and not _fits(answer.shape, self.shape):
+            raise ModelError(
+                f"{where}: got an answer of {_told(answer.shape)}, expected {_told(self.shape)} "
+                "as the model declares: this runtime does not run it rightly, or the file was "
+                "exported wrongly; give the model in another format"
+            )
+        if self.channels_first and answer.ndim == 4:
+            return answer.transpose(0, 2, 3, 1)
+        return answer
+
+
+def input_port(
+    model: str,
+    shape: Shape,
+    dtype: str,
+    *,
+    options: SegmenterOptions,
+    quantisation: tuple[float, int] | None = None,
+) -> InputPort:
+    """Return what an input of a declared shape and type takes, with open sides from config.
+
+    Parameters
+    ----------
+    model : str
+        Named in errors.
+    shape : sequence of int or None
+        As the model declares it, channels first or last; none for a side it leaves open.
+    dtype : str
+        Name of the input's type.
+    options : SegmenterOptions
+    quantisation : (float, int) or None
+
+    Raises
+    ------
+    ModelError
+        When the input is no batch of RGB images, or its size stays unknown.
+    """
+    told = _told(shape)
+    places = [place for place in (3, 1) if len(shape) == 4 and shape[place] in (3, 4)]
+    if not places or shape[0] not in (None, 1):
+        raise ModelError(
+            f"{model}: its input is {told}, expected one RGB image: [1, height, width, 3] or "
+            "[1, 3, height, width] (4 channels where the previous mask is one)"
+        )
+    channels_first = places[0] == 1
+    previous_mask = shape[places[0]] == 4
+    declared = shape[2:4] if channels_first else shape[1:3]
+    if dtype not in _INPUT_DTYPES or (previous_mask and dtype != "float32"):
+        accepted = "float32" if previous_mask else ", ".join(_INPUT_DTYPES)
+        raise ModelError(
+            f"{model}: its input is {dtype}, expected one of {accepted}; "
+            "export it with one of these"
+        )
+    scaled = options.mean is not None or options.scale is not None
+    if scaled and dtype != "float32" and quantisation is None:
+        raise ModelError(
+            f"{model}: takes raw {dtype} pixels; remove segmenter.mean and segmenter.scale"
+        )
+    return InputPort(
+        _size(model, declared, told, options.input_size),
+        _INPUT_DTYPES[dtype],
+        quantisation,
+        channels_first=channels_first,
+        previous_mask=previous_mask,
+    )
+
+
+def output_port(shape: Shape | None, *, integer: bool, port: InputPort) -> OutputPort:
+    """Return what an output of a declared shape gives.
+
+    Channels come first where only then the grid has the input's aspect; where both ways have
+    it, as in the input.
+
+    Parameters
+    ----------
+    shape : sequence of int or None, or None
+        As the model declares it.
+    integer : bool
+        Whether its values are class ids.
+    port : InputPort
+        Of the same model.
+    """
+    if shape is None:
+        return OutputPort(channels_first=port.channels_first)
+    channels_first = False
+    if len(shape) == 4:
+        first, last = (_covers(shape[place : place + 2], port.size) for place in (2, 1))
+        channels_first = first if first != last else port.channels_first
+    channels = 1
+    if len(shape) == 4:
+        channels = shape[1 if channels_first else 3] or 0
+    return OutputPort(tuple(shape), None if integer else channels or None, channels_first)
+
+
+def pick(model: str, names: Iterable[str], wanted: str | None) -> str:
+    """Return the output to read: the wanted one, or the only one.
+
+    Raises
+    ------
+    ModelError
+        When the wanted one is not there, or there are several and none is wanted.
+    """
+    available = sorted(names)
+    if wanted is None and len(available) == 1:
+        return available[0]
+    if wanted in available:
+        return wanted
+    problem = "has several outputs" if wanted is None else f"has no output {wanted!r}"
+    raise ModelError(f"{model}: {problem}; set segmenter.output_name to one of {available}")
+
+
+def _size(
+    model: str, declared: Shape, told: str, wanted: tuple[int, int] | None
+) -> tuple[int, int]:
+    sides: list[int] = []
+    for fixed, asked in zip(declared, wanted[::-1] if wanted else (None, None), strict=True):
+        if fixed is None and asked is None:
+            raise ModelError(
+                f"{model}: takes images of any size ({told}); "
+                "set segmenter.input_size = [width, height]"
+            )
+        if fixed is not None and asked not in (None, fixed):
+            raise ModelError(
+                f"{model}: its input is fixed at {declared[1]}x{declared[0]}, but "
+                f"segmenter.input_size is {list(wanted or ())}; remove segmenter.input_size"
+            )
+        sides.append(fixed or asked or 0)
+    return sides[0], sides[1]
+
+
+def _covers(grid: Shape, size: tuple[int, int]) -> bool:
+    """Return whether a grid has the input's aspect, but for rounding; open sides may have any."""
+    rows, columns = grid
+    if rows is None or columns is None:
+        return rows in (None, size[0]) and columns in (None, size[1])
+    return abs(columns * size[0] - rows * size[1]) <= max(size)
+
+
+def _fits(shape: Shape, declared: Shape) -> bool:
+    return len(shape) == len(declared) and all(
+        side is None or side == actual for actual, side in zip(shape, declared, strict=True)
+    )
+
+
+def _told(shape: Shape) -> str:
+    return "[" + ", ".join("any" if side is None else str(side) for side in shape) + "]"

@@ -1,0 +1,194 @@
+"""Functions as models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tempseg
+from tempseg.errors import ModelError, RunError
+from tempseg.segmenters import CallableSegmenter, SegmenterOptions, open_segmenter
+from tempseg.types import Frame, Placement
+from tests.segmenters import functions
+from tests.segmenters.tiny import colour_frame, colour_ids
+
+FRAME = Frame.from_image(colour_frame(), index=41)
+RGB = SegmenterOptions(classes=("red", "green", "blue"))
+MODULE = "python:tests.segmenters.functions"
+
+
+def test_labels_may_be_of_any_size_and_integer_type() -> None:
+    prediction = CallableSegmenter(functions.colours, RGB).segment(FRAME)
+    np.testing.assert_array_equal(prediction.labels, colour_ids((8, 12)))
+    assert prediction.placement == Placement.stretch((8, 12), (16, 24))
+
+
+def test_floats_are_probabilities() -> None:
+    scores = CallableSegmenter(functions.half_sure, RGB).segment(FRAME).scores
+    assert scores is not None
+    assert set(np.unique(scores)) == {0.125, 0.75}
+
+
+def test_floats_are_logits_where_config_says_so() -> None:
+    options = SegmenterOptions(classes=RGB.classes, output="logits")
+    scores = CallableSegmenter(lambda image: image / 64.0, options).segment(FRAME).scores
+    assert scores is not None
+    expected = np.exp([255 / 64, 0, 0]) / np.exp([255 / 64, 0, 0]).sum()
+    np.testing.assert_allclose(scores[0, 0], expected, atol=1e-6)
+
+
+def test_floats_past_one_are_refused_without_a_word_in_config() -> None:
+    with pytest.raises(ModelError, match=r"frame 41: .*from 0 to 255, expected probabilities"):
+        CallableSegmenter(lambda image: image * 1.0, RGB).segment(FRAME)
+
+
+def test_floats_without_channels_are_the_foregrounds() -> None:
+    scores = CallableSegmenter(
+        lambda image: image[..., 0] / 255, SegmenterOptions(classes="binary")
+    )
+    made = scores.segment(FRAME).scores
+    assert made is not None
+    np.testing.assert_array_equal(made.argmax(axis=2), colour_ids((16, 24)) == 0)
+
+
+def test_a_prediction_says_where_it_lies() -> None:
+    prediction = CallableSegmenter(functions.placed, RGB).segment(FRAME)
+    assert prediction.placement == Placement(1, 0, 1, 0)
+    assert prediction.labels is not None
+    assert prediction.labels.shape == (8, 6)
+
+
+def test_a_function_may_write_into_its_pixels() -> None:
+    CallableSegmenter(functions.writes, RGB).segment(FRAME)
+    np.testing.assert_array_equal(FRAME.image, colour_frame())
+
+
+def test_an_answer_is_not_the_functions_own_array() -> None:
+    kept = np.zeros((4, 6), np.uint8)
+    prediction = CallableSegmenter(lambda image: kept, RGB).segment(FRAME)
+    kept[:] = 2
+    assert prediction.labels is not None
+    assert prediction.labels.max() == 0
+
+
+def test_what_a_function_raises_is_told_in_one_line() -> None:
+    told = rf"{MODULE}:breaks: frame 41: the function raised RuntimeError: out of memory$"
+    with pytest.raises(ModelError, match=told) as caught:
+        open_segmenter(f"{MODULE}:breaks").segment(FRAME)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, "got NoneType, expected labels"),
+        ([[0, 1]], "got list, expected labels"),
+        (np.array([["a"]]), r"got <U1 \(1, 1\), expected labels"),
+        (np.zeros(5, np.uint8), r"got uint8 \(5,\), expected labels"),
+        (np.zeros((4, 6, 3), np.uint8), "got 3 channels of uint8, expected one id a pixel"),
+        (np.full((4, 6), 3), "got id 3, expected 0 to 2"),
+        (np.full((4, 6, 3), np.nan), "not finite"),
+        (np.full((4, 6, 4), 0.25), "got 4 channels, expected at most the 3 classes"),
+    ],
+)
+def test_what_is_no_answer_is_refused_with_the_frame(answer: object, told: str) -> None:
+    with pytest.raises(ModelError, match=rf"net: frame 41: .*{told}"):
+        CallableSegmenter(lambda image: answer, RGB, name="net").segment(FRAME)
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [(np.zeros((4, 6)), "expected integers as before"), (np.zeros((4, 7), int), "as before")],
+)
+def test_answers_may_not_change_their_kind(second: np.ndarray, told: str) -> None:
+    answers = iter([np.zeros((4, 6), int), second])
+    segmenter = CallableSegmenter(lambda image: next(answers), RGB)
+    segmenter.segment(FRAME)
+    with pytest.raises(ModelError, match=told):
+        segmenter.segment(FRAME)
+
+
+@pytest.mark.parametrize("attribute", ["Net", "net", "net.__call__"])
+def test_classes_and_objects_can_be_named(attribute: str) -> None:
+    labels = open_segmenter(f"{MODULE}:{attribute}", RGB).segment(FRAME).labels
+    np.testing.assert_array_equal(labels, colour_ids((8, 12)))
+
+
+def test_a_models_own_classes_name_its_classes() -> None:
+    assert open_segmenter(f"{MODULE}:Net").info.class_set.names == ("red", "green", "blue")
+
+
+def test_config_names_classes_before_the_model_does() -> None:
+    options = SegmenterOptions(classes="voc")
+    assert open_segmenter(f"{MODULE}:Net", options).info.class_set.name == "voc"
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("python:tests.segmenters.functions", "expected python:MODULE:ATTRIBUTE"),
+        ("python::segment", "expected python:MODULE:ATTRIBUTE"),
+        ("python:no_such_net:segment", "no module 'no_such_net', neither in"),
+        ("python:tests.segmenters.none:segment", r"no module 'tests\.segmenters\.none'"),
+        (f"{MODULE}:colour", "no attribute 'colour'; did you mean 'colours'"),
+        (f"{MODULE}:number", "number is int, expected a function"),
+        (f"{MODULE}:NeedsMore", r"NeedsMore\(\) raised TypeError: .*path"),
+        (f"{MODULE}:Numbered", "its attribute classes is tuple, expected a list of names"),
+    ],
+)
+def test_names_that_lead_nowhere_are_refused(model: str, told: str) -> None:
+    with pytest.raises(ModelError, match=told) as caught:
+        open_segmenter(model)
+    assert str(caught.value).startswith(model)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path
+
+
+def test_modules_of_the_working_folder_can_be_named(folder: Path) -> None:
+    (folder / "my_net_of_here.py").write_text("def segment(image): return image[..., 0] // 255\n")
+    labels = open_segmenter("python:my_net_of_here:segment").segment(FRAME).labels
+    np.testing.assert_array_equal(labels, colour_ids((16, 24)) == 0)
+
+
+def test_a_module_that_cannot_be_imported_is_told_apart(folder: Path) -> None:
+    (folder / "my_broken_net.py").write_text("import torch_of_nowhere\n")
+    with pytest.raises(
+        ModelError, match=r"importing my_broken_net raised ModuleNotFoundError.*torch"
+    ):
+        open_segmenter("python:my_broken_net:segment")
+
+
+def test_a_run_keeps_what_was_done_before_a_function_raised(folder: Path) -> None:
+    (folder / "frames").mkdir()
+    for index in range(4):
+        Image.fromarray(colour_frame().repeat(4, 0).repeat(4, 1)).save(f"frames/{index}.png")
+    (folder / "my_tired_net.py").write_text(
+        "calls = []\n"
+        "def segment(image):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) > 2: raise ValueError('tired')\n"
+        "    return image[..., 0] // 255\n"
+    )
+    with pytest.raises(
+        RunError, match=r"my_tired_net:segment: frame 2: .*tired.*kept in .*partial"
+    ):
+        tempseg.run(
+            "frames",
+            "out",
+            model="python:my_tired_net:segment",
+            config={
+                "keyframe.policy": "interval",
+                "keyframe.interval": 1,
+                "propagate.lookahead": 0,
+            },
+        )
+    assert (folder / "out" / "partial" / "masks.mkv").is_file()

@@ -1,0 +1,92 @@
+"""What models declare about their inputs and outputs, and whether they keep to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tempseg.errors import ModelError
+from tempseg.segmenters.options import SegmenterOptions
+from tempseg.segmenters.ports import InputPort, OutputPort, input_port, output_port
+
+NONE = SegmenterOptions()
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "first", "mask"),
+    [
+        ((1, 8, 12, 3), (8, 12), False, False),
+        ((None, 3, 8, 12), (8, 12), True, False),
+        ((1, 8, 12, 4), (8, 12), False, True),
+        ((1, 4, 8, 12), (8, 12), True, True),
+    ],
+)
+def test_channels_are_found_first_or_last(
+    shape: tuple[int | None, ...], size: tuple[int, int], first: bool, mask: bool
+) -> None:
+    port = input_port("net", shape, "float32", options=NONE)
+    assert (port.size, port.channels_first, port.previous_mask) == (size, first, mask)
+    assert port.shape == tuple(side or 1 for side in shape)
+    values = np.random.default_rng(0).random((*size, 4 if mask else 3))
+    assert port.tensor(values).shape == port.shape
+
+
+@pytest.mark.parametrize("shape", [(), (8, 12, 3), (2, 8, 12, 3), (1, 8, 12, 1), (1, 8, 12, 5)])
+def test_what_takes_no_picture_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match=r"net: its input is \[.*expected one RGB image"):
+        input_port("net", shape, "float32", options=NONE)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((1, 8, 12, 3), "float64"), ((1, 8, 12, 4), "uint8")])
+def test_types_that_cannot_be_fed_are_refused(shape: tuple[int, ...], dtype: str) -> None:
+    with pytest.raises(ModelError, match=f"net: its input is {dtype}, expected one of .*float32"):
+        input_port("net", shape, dtype, options=NONE)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "first"),
+    [
+        ((1, 64, 128, 20), 20, False),
+        ((1, 20, 64, 128), 20, True),
+        ((1, 16, 32, 20), 20, False),
+        ((1, 2, 9, 17), 2, True),
+        ((1, 64, 128, 1), 1, False),
+        ((1, None, None, 20), 20, False),
+        ((1, 20, None, None), 20, True),
+        ((1, 64, 128), 1, False),
+    ],
+)
+def test_an_outputs_order_of_channels_follows_from_the_inputs_aspect(
+    shape: tuple[int | None, ...], channels: int, first: bool
+) -> None:
+    given = output_port(shape, integer=False, port=InputPort((64, 128), "float32"))
+    assert (given.channels, given.channels_first) == (channels, first)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_an_output_that_fits_both_ways_is_as_the_input(first: bool) -> None:
+    port = InputPort((3, 3), "float32", channels_first=first)
+    assert output_port((1, 3, 3, 3), integer=False, port=port).channels_first is first
+
+
+def test_answers_first_come_out_last() -> None:
+    answer = np.arange(24).reshape(1, 3, 2, 4)
+    turned = OutputPort((1, 3, 2, 4), 3, channels_first=True).channels_last(answer, "net")
+    np.testing.assert_array_equal(turned, answer.transpose(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize("declared", [(1, 8, 12, 3), (None, None, 12, 3), (1, 8, 13)])
+def test_an_answer_of_another_shape_than_declared_is_refused(
+    declared: tuple[int | None, ...],
+) -> None:
+    told = r"net: frame 7: got an answer of \[1, 8, 13, 3\], expected \[.*\] as the model declares"
+    with pytest.raises(ModelError, match=told):
+        OutputPort(declared).channels_last(np.zeros((1, 8, 13, 3)), "net: frame 7")
+
+
+@pytest.mark.parametrize("declared", [None, (1, 8, 12, 3), (None, None, None, 3)])
+def test_an_answer_may_have_any_size_that_was_left_open(
+    declared: tuple[int | None, ...] | None,
+) -> None:
+    answer = np.zeros((1, 8, 12, 3))
+    assert OutputPort(declared).channels_last(answer, "net") is answer
