@@ -88,6 +88,7 @@ def build_engine(
             smoothing=config.refine.smoothing,
         ),
         matching=config.refine.matching,
+        void_unexplained=config.refine.void_unexplained,
     )
     return Engine(
         segmenter,

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 SidePx = Annotated[int, Field(ge=1, le=16384)]
+TilePx = Annotated[int, Field(ge=32, le=16384)]
 PerChannel = float | Annotated[list[float], Field(min_length=1)]
 
 
@@ -56,7 +57,7 @@ class SegmenterConfig(_Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     runtime: Literal["auto", "opencv"] = "auto"
-    tiles: Annotated[list[SidePx], Field(min_length=2, max_length=2)] | None = None
+    tiles: Annotated[list[TilePx], Field(min_length=2, max_length=2)] | None = None
     tile_overlap: Annotated[float, Field(ge=0, le=0.9)] = 0.25
     flip: bool = False
     scales: Annotated[list[Annotated[float, Field(ge=0.5, le=4)]], Field(min_length=1)] = [1.0]
@@ -101,7 +102,7 @@ class PropagateConfig(_Section):
 
     lookahead: Annotated[int, Field(ge=0, le=1000)] = 20
     keyframes_per_side: Annotated[int, Field(ge=1, le=8)] = 2
-    residual_scale: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    residual_scale: Annotated[float, Field(gt=0, le=1000)] = 20.0
     residual_blur_px: Annotated[float, Field(ge=0, le=50)] = 2.0
     time_scale: Annotated[float, Field(gt=0, le=100_000)] = 20.0
 
@@ -111,6 +112,7 @@ class RefineConfig(_Section):
 
     smoothing: Annotated[float, Field(ge=0, le=1)] = 1.0
     matching: bool = True
+    void_unexplained: bool = False
 
 
 class OutputConfig(_Section):

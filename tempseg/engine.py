@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from tempseg import evidence as observing
 from tempseg.errors import ModelError
 from tempseg.motion import Step, Stepper, compose, no_motion
-from tempseg.propagate import Anchor, BlendSettings, Proposal, blend, look_up, misfit, smooth
+from tempseg.propagate import (
+    Anchor,
+    BlendSettings,
+    Proposal,
+    blend,
+    confidence,
+    judged,
+    look_up,
+    misfit,
+    smooth,
+    voided,
+)
 from tempseg.protocols import FlowEstimator, KeyframePolicy, Segmenter, StageTimer
 from tempseg.refine import Reference
 from tempseg.types import (
@@ -36,7 +47,8 @@ class EngineSettings:
     lookahead : int
         Frames held back at most; 0 is the causal engine.
     keyframes_per_side : int
-        Keyframes before and after a frame that its labels are blended from.
+        Keyframes before and after a frame that its labels are blended from; labels that are
+        looked up by colour take the nearest on either side.
     scene_threshold : float
         Scene change, in [0, 1], from which a frame begins a new shot.
     resolution_px : int
@@ -44,6 +56,8 @@ class EngineSettings:
     blend : BlendSettings
     matching : bool
         Whether labels are looked up by colour in the keyframes where these give no class scores.
+    void_unexplained : bool
+        Whether pixels that no keyframe explains become void.
     """
 
     lookahead: int = 20
@@ -52,6 +66,7 @@ class EngineSettings:
     resolution_px: int = 320
     blend: BlendSettings = field(default_factory=BlendSettings)
     matching: bool = True
+    void_unexplained: bool = False
 
     def __post_init__(self) -> None:
         if self.lookahead < 0 or self.keyframes_per_side < 1 or self.resolution_px < 1:
@@ -119,6 +134,7 @@ class Engine:
         self._age = 0
         self._carried: list[tuple[Anchor, MotionField]] = []
         self._solved: Reference | None = None
+        self._per_side = self._settings.keyframes_per_side
 
     def push(self, frame: Frame) -> list[FrameResult]:
         """Take the next frame; return the results that are final now, in order.
@@ -226,6 +242,8 @@ class Engine:
                     "expected one grid for the whole video (set segmenter.input_size)"
                 )
         new.anchor = anchor
+        if anchor.reference is not None:
+            self._per_side = 1
         if not self._smooths:
             new.proposals = []
         own = no_motion(anchor.index, anchor.luma)
@@ -233,14 +251,14 @@ class Engine:
             self._walk_back(anchor, own, step=new.step)
         self._carried = [
             (anchor, own),
-            *self._carried[: self._settings.keyframes_per_side - 1],
+            *self._carried[: self._per_side - 1],
         ]
         self._age = 0
 
     def _walk_back(self, anchor: Anchor, motion: MotionField, *, step: Step) -> None:
         """Add a new keyframe's proposals to the frames before it that still wait for one."""
         for held in reversed(self._held):
-            if step.back is None or held.keyframes_after >= self._settings.keyframes_per_side:
+            if step.back is None or held.keyframes_after >= self._per_side:
                 break
             motion = compose(step.back, motion)
             step = held.step
@@ -253,7 +271,7 @@ class Engine:
         results = []
         while self._held:
             head = self._held[0]
-            final = head.keyframes_after >= self._settings.keyframes_per_side or (
+            final = head.keyframes_after >= self._per_side or (
                 head.anchor is not None and not self._smooths
             )
             if not final and len(self._held) <= held_back:
@@ -264,27 +282,29 @@ class Engine:
     def _result(self, held: _Held) -> FrameResult:
         frame = held.step.frame
         with self._measure("carry", frame):
-            labels: LabelArray
-            settings, solved = self._settings.blend, None
             if held.anchor is not None:
                 origin = Origin.SEGMENTED
-                labels = smooth(held.anchor, held.proposals, frame.size, settings)
+                labels = smooth(held.anchor, held.proposals, frame.size, self._settings.blend)
+                answer = Segmentation(labels, held.anchor.segments)
+                self._solved = None
             else:
                 origin = Origin.INTERPOLATED if held.keyframes_after else Origin.PROPAGATED
-                if all(proposal.anchor.reference for proposal in held.proposals):
-                    labels, solved = look_up(held.proposals, held.step, self._solved)
-                else:
-                    luma = held.step.luma
-                    labels = blend(held.proposals, luma, frame.index, frame.size, settings)
-            self._solved = solved
-        nearest = held.anchor or held.proposals[0].anchor
-        return FrameResult(
-            frame,
-            Segmentation(labels, nearest.segments),
-            origin,
-            held.reason,
-            held.evidence,
-        )
+                answer = self._carry(held)
+        return FrameResult(frame, answer, origin, held.reason, held.evidence)
+
+    def _carry(self, held: _Held) -> Segmentation:
+        """Return the answer for a frame between keyframes."""
+        frame, luma, settings = held.step.frame, held.step.luma, self._settings.blend
+        proposals = judged(held.proposals, luma, settings)
+        labels: LabelArray
+        if all(proposal.anchor.reference for proposal in proposals):
+            labels, self._solved = look_up(proposals, held.step, self._solved)
+        else:
+            labels = blend(proposals, luma, frame.index, frame.size, settings)
+        known = confidence(proposals)
+        if self._settings.void_unexplained:
+            labels = voided(labels, known)
+        return Segmentation(labels, proposals[0].anchor.segments, known)
 
     def _measure(self, stage: str, frame: Frame) -> AbstractContextManager[None]:
         return self._timer.measure(stage, frame.index) if self._timer else nullcontext()

@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tempseg.kernels import fields
-from tempseg.motion import OUTSIDE
+from tempseg.motion import OUTSIDE, UNEXPLAINED_GRAY_LEVELS
 from tempseg.types import Evidence, MotionField, UInt8Array
 
-__all__ = ["DOUBT_GRAY_LEVELS", "observe", "scene_change"]
-
-DOUBT_GRAY_LEVELS = 20
-"""A carried pixel that is this far off in luma (blurred) counts as not explained."""
+__all__ = ["observe", "scene_change"]
 
 BLOCK_PX = 16
 """Side of the blocks whose structure is compared."""
@@ -59,5 +56,5 @@ def observe(*, age: int, change: float, residual: UInt8Array, blurred: UInt8Arra
         scene_change=change,
         residual=total / inside if inside else float(OUTSIDE),
         outside=outside / pixels,
-        drift=int(np.count_nonzero(blurred >= DOUBT_GRAY_LEVELS)) / pixels,
+        drift=int(np.count_nonzero(blurred >= UNEXPLAINED_GRAY_LEVELS)) / pixels,
     )

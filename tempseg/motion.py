@@ -13,6 +13,7 @@ from tempseg.types import FloatArray, Frame, MotionField, UInt8Array
 
 __all__ = [
     "OUTSIDE",
+    "UNEXPLAINED_GRAY_LEVELS",
     "Step",
     "Stepper",
     "compose",
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 OUTSIDE = fields.OUTSIDE
+
+UNEXPLAINED_GRAY_LEVELS = 20
+"""A pixel whose carried luma is this far off (blurred) counts as not explained."""
 
 MIN_SIDE_PX = 48
 """Flow estimators need some pixels to stand on; smaller pictures are enlarged."""

@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 
 from tempseg.kernels import carry, fields
-from tempseg.motion import Step, no_motion, residual
+from tempseg.motion import UNEXPLAINED_GRAY_LEVELS, Step, no_motion, residual
 from tempseg.refine import Pixels, Reference, Source, match
 from tempseg.types import (
+    VOID_8,
+    VOID_16,
     FloatArray,
     LabelArray,
     MotionField,
@@ -29,13 +31,20 @@ __all__ = [
     "Misfit",
     "Proposal",
     "blend",
+    "confidence",
+    "judged",
     "look_up",
     "misfit",
     "smooth",
+    "voided",
 ]
 
 WEIGHT_FLOOR = 1e-6
 """Keeps a blend defined where no keyframe explains a pixel: the nearest in time then wins."""
+
+WEIGHT_OF_OLDER = 0.9
+"""What keyframes on one side may together weigh against a fresher answer: the past alone never
+overrules it, so that nothing lags; past and future together may."""
 
 WEIGHT_OF_LAST = 0.3
 """What the frame before counts in a look-up; a keyframe counts one over its distance in frames."""
@@ -58,7 +67,7 @@ class BlendSettings:
         segmenter's answers as they are.
     """
 
-    residual_scale: float = 10.0
+    residual_scale: float = 20.0
     residual_blur_px: float = 2.0
     time_scale: float = 20.0
     smoothing: float = 1.0
@@ -198,7 +207,40 @@ def smooth(
     """Return a keyframe's labels (H, W): its own answer, and what other keyframes say of it."""
     still = np.zeros_like(anchor.luma)
     own = Proposal(anchor, no_motion(anchor.index, anchor.luma), Misfit(still, still))
-    return blend([own, *others], anchor.luma, anchor.index, size, settings)
+    weights = [settings.smoothing * w for w in _time_weights(others, anchor.index, settings, 1.0)]
+    return _mixed([own, *others], [1.0, *weights], anchor.luma, size, settings)
+
+
+def judged(
+    proposals: Sequence[Proposal], luma: UInt8Array, settings: BlendSettings
+) -> list[Proposal]:
+    """Return the proposals, each with its misfit."""
+    return [
+        proposal
+        if proposal.misfit
+        else replace(proposal, misfit=misfit(proposal.anchor, proposal.motion, luma, settings))
+        for proposal in proposals
+    ]
+
+
+def confidence(proposals: Sequence[Proposal]) -> FloatArray:
+    """Return how well the best of judged proposals explains each pixel (h, w), in [0, 1]."""
+    errors = [proposal.misfit.blurred for proposal in proposals if proposal.misfit]
+    least = np.minimum.reduce(errors)
+    share = 1 - np.arange(256, dtype=np.float32) / np.float32(UNEXPLAINED_GRAY_LEVELS)
+    by_error: FloatArray = np.maximum(share, np.float32(0))
+    return by_error[least]
+
+
+def voided(labels: LabelArray, confidence: FloatArray) -> LabelArray:
+    """Return labels (H, W) with void where the confidence (h, w) is 0."""
+    unknown = (confidence == 0).view(np.uint8)
+    if not unknown.any():
+        return labels
+    height, width = labels.shape
+    mask = cv2.resize(unknown, (width, height), interpolation=cv2.INTER_NEAREST)
+    void = VOID_8 if labels.dtype == np.uint8 else VOID_16
+    return np.where(np.asarray(mask, np.bool_), labels.dtype.type(void), labels)
 
 
 def look_up(
@@ -253,16 +295,49 @@ def blend(
     """
     if not proposals:
         raise ValueError(f"no proposal for frame {index}")
+    weights = _time_weights(proposals, index, settings)
+    return _mixed(proposals, weights, luma, size, settings)
+
+
+def _time_weights(
+    proposals: Sequence[Proposal], index: int, settings: BlendSettings, fresh: float | None = None
+) -> list[float]:
+    """Return what each keyframe weighs on frame `index` by its distance, and beside fresher ones.
+
+    The freshest is the nearest on a keyframe's own side, or an answer on the frame itself of
+    weight `fresh`.
+    """
+    distances = [proposal.anchor.index - index for proposal in proposals]
+    weights = [math.exp(-abs(distance) / settings.time_scale) for distance in distances]
+    for after in (False, True):
+        side = [i for i, distance in enumerate(distances) if (distance > 0) is after]
+        side.sort(key=lambda i: abs(distances[i]))
+        older = side if fresh is not None else side[1:]
+        total = sum(weights[i] for i in older)
+        most = WEIGHT_OF_OLDER * (weights[side[0]] if side and fresh is None else fresh or 0.0)
+        for i in older:
+            weights[i] *= min(1.0, most / total)
+    return weights
+
+
+def _mixed(
+    proposals: Sequence[Proposal],
+    weights: Sequence[float],
+    luma: UInt8Array,
+    size: tuple[int, int],
+    settings: BlendSettings,
+) -> LabelArray:
+    """Return the labels that proposals with these weights, times those of their misfit, give."""
     anchors = [proposal.anchor for proposal in proposals]
     first = anchors[0]
     by_residual = settings.weight_by_residual()
     pulls = np.empty((len(proposals), *first.luma.shape, 3), np.float32)
-    for pull, proposal in zip(pulls, proposals, strict=True):
-        factor = math.exp(-abs(index - proposal.anchor.index) / settings.time_scale)
-        if proposals[0].anchor.index == index != proposal.anchor.index:
-            factor *= settings.smoothing
-        known = proposal.misfit or misfit(proposal.anchor, proposal.motion, luma, settings)
-        fields.pull_weights(proposal.motion.flow, known.blurred, by_residual, factor, pull)
+    for pull, proposal, weight in zip(
+        pulls, judged(proposals, luma, settings), weights, strict=True
+    ):
+        assert proposal.misfit is not None
+        flow, blurred = proposal.motion.flow, proposal.misfit.blurred
+        fields.pull_weights(flow, blurred, by_residual, weight, pull)
     labels = np.empty(size, first.winners.dtype)
     where = first.placement
     placement = (where.scale_x, where.offset_x, where.scale_y, where.offset_y)

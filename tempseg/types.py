@@ -138,24 +138,28 @@ class RgbPicture:
 
     def luma(self) -> UInt8Array:
         """Return BT.601 full-range luma."""
-        red, green, blue = (self.image[..., c].astype(np.uint32) for c in range(3))
-        weighted = red * 19595 + green * 38470 + blue * 7471 + 32768
-        return (weighted >> 16).astype(np.uint8)
+        # Not above: reading videos needs no OpenCV, and it takes its time to load.
+        import cv2
+
+        return np.asarray(cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY), np.uint8)
 
     def yuv420(self) -> Planes:
         """Return BT.601 full-range planes, chroma averaged over 2×2 pixels."""
-        y = self.luma().astype(np.float32)
-        blue = (self.image[..., 2] - y) * np.float32(0.5 / (1 - 0.114))
-        red = (self.image[..., 0] - y) * np.float32(0.5 / (1 - 0.299))
-        u, v = (_halve(chroma) for chroma in (blue, red))
-        return Planes(self.luma(), u, v, ColourTags(matrix=6, full_range=True))
+        import cv2
+
+        y, red, blue = cv2.split(cv2.cvtColor(self.image, cv2.COLOR_RGB2YCrCb))
+        u, v = (_halved(np.asarray(chroma, np.uint8)) for chroma in (blue, red))
+        return Planes(np.asarray(y, np.uint8), u, v, ColourTags(matrix=6, full_range=True))
 
 
-def _halve(chroma: FloatArray) -> UInt8Array:
+def _halved(chroma: UInt8Array) -> UInt8Array:
+    import cv2
+
     height, width = chroma.shape
-    even = np.pad(chroma, ((0, height % 2), (0, width % 2)), mode="edge")
-    mean = (even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]) / 4
-    return np.clip(np.rint(mean + 128), 0, 255).astype(np.uint8)
+    if height % 2 or width % 2:
+        chroma = np.pad(chroma, ((0, height % 2), (0, width % 2)), mode="edge")
+    size = (chroma.shape[1] // 2, chroma.shape[0] // 2)
+    return np.asarray(cv2.resize(chroma, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -407,10 +411,14 @@ class Segmentation:
         One segment id a pixel; 255 (65535 in 16 bits) is void.
     segments : mapping of int to Segment
         What the ids stand for; empty where an id is its class.
+    confidence : ndarray, shape (h, w), float32, or None
+        How well a keyframe explains the picture, on the motion's grid: 1 as it was carried, 0 not
+        at all. None on keyframes, which need no explanation.
     """
 
     labels: LabelArray
     segments: Mapping[int, Segment] = field(default_factory=dict)
+    confidence: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

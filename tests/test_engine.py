@@ -316,10 +316,51 @@ def test_smoothing_mends_a_keyframe_that_its_neighbours_contradict(disc, scores)
 def test_smoothing_leaves_no_ghost_of_an_object_that_left():
     leaving = moving_shapes([_disc(vanishes_at=8)], width=320, height=192, frame_count=25)
     for lookahead in (0, 20):
-        # The grid coarser than the frame, as that of any larger video.
-        _, results = _run(leaving, policy=IntervalPolicy(4), lookahead=lookahead, resolution_px=256)
+        _, results = _run(leaving, policy=IntervalPolicy(4), lookahead=lookahead)
         for result in results[8:]:
             assert not np.any(result.segmentation.labels == 8)
+
+
+def test_the_past_alone_never_overrules_a_fresh_answer(disc):
+    """A segmenter changes its mind at one keyframe, on a picture that does not change."""
+
+    class Changing(TruthSegmenter):
+        def segment(self, frame):
+            answer = super().segment(frame)
+            return replace(answer, labels=np.full_like(answer.labels, 1 + (frame.index >= 8)))
+
+    engine = Engine(
+        Changing(disc),
+        DisFlow("fast"),
+        policy=IntervalPolicy(2),
+        settings=EngineSettings(lookahead=0, keyframes_per_side=4, matching=False),
+    )
+    results = [r for frame in _frames(disc) for r in engine.push(frame)] + engine.flush()
+    for result in results:
+        assert np.all(result.segmentation.labels == 1 + (result.frame.index >= 8))
+
+
+def test_what_no_keyframe_explains_has_no_confidence_and_may_be_void():
+    scene = moving_shapes([_disc(velocity=(0.0, 0.0))], width=320, height=192, frame_count=9)
+    frames = _frames(scene)
+    strange = frames[4].image.copy()
+    strange[40:120, 200:280] = 255 - strange[40:120, 200:280]
+    frames[4] = Frame.from_image(strange, index=4, pts=4)
+    for asked in (False, True):
+        engine = Engine(
+            TruthSegmenter(scene),
+            DisFlow("medium"),
+            policy=IntervalPolicy(8),
+            settings=EngineSettings(void_unexplained=asked),
+        )
+        results = [r for frame in frames for r in engine.push(frame)] + engine.flush()
+        known = results[4].segmentation.confidence
+        assert (known[50:110, 210:270] == 0).mean() > 0.5
+        assert (known[:, :150] > 0.8).mean() > 0.9
+        void = results[4].segmentation.labels == 255
+        assert (void[50:110, 210:270].mean() > 0.5) == asked
+        assert not void[:, :150].any()
+        assert results[0].segmentation.confidence is None
 
 
 def test_object_that_leaves_is_gone_with_the_keyframe_that_says_so():

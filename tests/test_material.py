@@ -332,6 +332,7 @@ def test_command_on_a_rotated_phone_video_says_nothing_but_its_table(shared, tmp
         "frames.csv",
         "masks.mkv",
         "overlay.mp4",
+        "report.html",
         "run.json",
     ]
 

@@ -175,6 +175,12 @@ def compare_command(
     from tempseg.evaluation import compare
 
     _check_writable(json_file, html)
+    if html is not None:
+        from tempseg.report.records import read_run
+
+        # The page shows runs only: learn that before the work.
+        for run in runs:
+            read_run(Path(run))
     with _Bar(quiet=quiet) as bar:
         evaluations = compare(
             runs,
@@ -266,11 +272,11 @@ def _tell(
     """Write the JSON object where it is wanted, and print the tables."""
     from rich.console import Console
 
-    where = json_file
+    from tempseg.evaluation.whole_file import write_whole
+
+    if json_file is not None and json_file != "-":
+        write_whole(json_file, text + "\n")
     try:
-        if json_file is not None and json_file != "-":
-            Path(json_file).write_text(text + "\n", encoding="utf-8")
-        where = "stdout"
         if json_file == "-":
             typer.echo(text)
         elif not quiet:
@@ -280,7 +286,7 @@ def _tell(
                 console.print()
                 console.print(_settings_table(evaluation))
     except OSError as error:
-        raise OutputError(f"{where}: cannot be written: {error.strerror}") from error
+        raise OutputError(f"stdout: cannot be written: {error.strerror}") from error
 
 
 def _figure_table(columns: Mapping[str, Mapping[str, Figure]]) -> Table:

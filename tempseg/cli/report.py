@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tempseg.errors import OutputError
+
 __all__ = ["report_command"]
 
 
@@ -24,4 +26,7 @@ def report_command(
     with _Bar(quiet=quiet) as bar:
         page = report(folder, observer=bar)
     if not quiet:
-        typer.echo(str(page))
+        try:
+            typer.echo(str(page))
+        except OSError as error:
+            raise OutputError(f"stdout: cannot be written: {error.strerror}") from error

@@ -14,6 +14,7 @@ from tempseg.errors import ConfigError, SourceError
 from tempseg.evaluation.inputs import LabelSequence
 from tempseg.evaluation.mapping import ClassMapping
 from tempseg.kernels.paint import count_labels
+from tempseg.metrics.confusion import MAX_CLASSES
 from tempseg.types import VOID_8, VOID_16, LabelArray
 
 __all__ = ["Classes", "IdReader", "agree_on_classes"]
@@ -96,8 +97,8 @@ def _asked(asked: int | str | Sequence[str]) -> ClassSet:
     if isinstance(asked, str) and asked.isdecimal():
         asked = int(asked)
     if isinstance(asked, int):
-        if not 1 <= asked < VOID_16:
-            raise ConfigError(f"--classes {asked}: expected 1 to {VOID_16 - 1}")
+        if not 1 <= asked <= MAX_CLASSES:
+            raise ConfigError(f"--classes {asked}: expected 1 to {MAX_CLASSES}")
         return generic(asked)
     if isinstance(asked, str) and "," not in asked:
         return class_set(asked)
@@ -132,6 +133,10 @@ def _mapped(
         told, found = next(reversed(known.items()))
         return Classes(found, told)
     widest = max(mappings, key=lambda entry: entry.target_count)
+    if widest.target_count > MAX_CLASSES:
+        raise ConfigError(
+            f"{widest.name}: maps to id {widest.target_count - 1}, expected 0 to {MAX_CLASSES - 1}"
+        )
     return Classes(generic(widest.target_count), widest.name)
 
 
@@ -140,7 +145,7 @@ def _without_single_object(classes: Classes, *given: LabelSequence | None) -> Cl
         if entry is not None and entry.two_valued and classes.count > 2:
             raise ConfigError(
                 f"{entry.name}: holds 0 and 255 only, masks of one object, but {classes.told_by} "
-                f"has {classes.count} classes; map them to two with --map FILE"
+                f"has {classes.count} classes; map them to two with --map FILE, or say --classes"
             )
     return classes
 

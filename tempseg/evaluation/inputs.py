@@ -66,7 +66,8 @@ class LabelSequence:
     def numbers(self) -> tuple[int, ...] | None:
         """The frame number of each map: a run's own, the last number in a file's name, the place.
 
-        A run's count from the first frame of its part of the source. None where a file's name holds no number.
+        A run's count from the first frame of its part of the source. None where a file's name
+        holds no number.
         """
         if self.run is not None:
             return self.run.numbers

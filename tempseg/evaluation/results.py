@@ -192,7 +192,7 @@ class EvaluationSettings:
     truth_frames, reference_frames : int
         Frames that met a label map.
     truth_rule, reference_rule : str
-        How they were matched: `order`, `every N`, `name`, `number`, or empty.
+        How they were matched: `order`, `every N`, `time`, `name`, `number`, or empty.
     keyframes : int or None
         Of the run; none where the prediction is no run.
     cuts : tuple of int

@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 
 from tempseg.class_sets import ClassSet
@@ -69,6 +70,8 @@ def read_run(folder: Path) -> RunNotes:
         written = json.loads(record.read_text(encoding="utf-8"))
         source, void = written["source"], int(written["classes"]["void"])
         part = [None if source[key] is None else float(source[key]) for key in ("start_s", "end_s")]
+        if not all(isfinite(end or 0) for end in part):
+            raise ValueError(f"its part of the source is {part[0]} to {part[1]} s")
         name, rate = str(source["name"]), Fraction(source["frame_rate"])
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise SourceError(f"{record}: is no record of a run ({error})") from error

@@ -133,6 +133,8 @@ def set_up(request: Request) -> Compared:
         mapping=mapping,
         truth_mapping=truth_mapping,
     )
+    if request.objects and classes.count < 2:
+        raise ConfigError("--objects: needs ids above 0, but there is one class; say --classes")
     frames = _frame_count(prediction, request.max_frames)
     names = _frame_names(prediction, request.video)
 

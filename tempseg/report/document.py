@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
-import os
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +10,7 @@ from string import Template
 
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-from tempseg.errors import OutputError
+from tempseg.evaluation.whole_file import write_whole
 from tempseg.report.charts import Chart
 from tempseg.report.markup import Markup, element, join, script_json
 
@@ -62,12 +60,4 @@ def write_document(
         plotly=get_plotlyjs(),
         script=(room / "page.js").read_text(encoding="utf-8"),
     )
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        # File names may hold bytes that are no text.
-        partial.write_bytes(text.encode("utf-8", errors="replace"))
-        os.replace(partial, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    write_whole(path, text)
