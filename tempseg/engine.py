@@ -55,7 +55,8 @@ class EngineSettings:
         Longer side of the grid that motion is estimated on.
     blend : BlendSettings
     matching : bool
-        Whether labels are looked up by colour in the keyframes where these give no class scores.
+        Whether labels are looked up by colour in the keyframes where these give no class scores,
+        unless rare labels are favoured.
     void_unexplained : bool
         Whether pixels that no keyframe explains become void.
     """
@@ -122,6 +123,11 @@ class Engine:
         self._settings = settings or EngineSettings()
         self._timer = timer
         # Where every frame is a keyframe, answers pass as they are and no motion is needed.
+        self._matches = (
+            self._settings.matching
+            and not self._settings.blend.rare_labels
+            and not policy.every_frame
+        )
         self._smooths = self._settings.blend.smoothing > 0 and not policy.every_frame
         self._stepper = Stepper(
             flow,
@@ -231,7 +237,7 @@ class Engine:
                 prediction,
                 new.step,
                 label_bits=self._segmenter.info.label_bits,
-                matching=self._settings.matching and not self._policy.every_frame,
+                matching=self._matches,
             )
         if self._carried:
             before = self._carried[0][0]

@@ -46,6 +46,9 @@ WEIGHT_OF_OLDER = 0.9
 """What keyframes on one side may together weigh against a fresher answer: the past alone never
 overrules it, so that nothing lags; past and future together may."""
 
+LEAST_SHARE = 0.01
+"""A label that covers less of a keyframe than this is not favoured further: it may be noise."""
+
 WEIGHT_OF_LAST = 0.3
 """What the frame before counts in a look-up; a keyframe counts one over its distance in frames."""
 
@@ -65,12 +68,16 @@ class BlendSettings:
     smoothing : float
         What other keyframes weigh on a keyframe's own labels, in [0, 1]; 0 leaves the
         segmenter's answers as they are.
+    rare_labels : float
+        Where labels vote, a vote counts `share ** -rare_labels`, share being what the label covers
+        of its keyframe, in [0, 1]; 0 counts all alike.
     """
 
     residual_scale: float = 20.0
     residual_blur_px: float = 2.0
     time_scale: float = 20.0
     smoothing: float = 1.0
+    rare_labels: float = 0.0
 
     def __post_init__(self) -> None:
         if self.residual_scale <= 0 or self.residual_blur_px < 0:
@@ -78,10 +85,10 @@ class BlendSettings:
                 f"residual_scale is {self.residual_scale}, residual_blur_px "
                 f"{self.residual_blur_px}, expected > 0 and >= 0"
             )
-        if self.time_scale <= 0 or not 0 <= self.smoothing <= 1:
+        if self.time_scale <= 0 or not 0 <= self.smoothing <= 1 or not 0 <= self.rare_labels <= 1:
             raise ValueError(
-                f"time_scale is {self.time_scale}, smoothing {self.smoothing}, "
-                "expected > 0 and from 0 to 1"
+                f"time_scale is {self.time_scale}, smoothing {self.smoothing}, rare_labels "
+                f"{self.rare_labels}, expected > 0, 0 to 1 and 0 to 1"
             )
 
     def weight_by_residual(self) -> FloatArray:
@@ -352,5 +359,18 @@ def _mixed(
     if len(scores) == len(anchors):
         carry.blend(scores, pulls, placement, rest[:left], labels)
     else:
-        carry.vote(winners, pulls, placement, rest[:left], labels)
+        favour = _favour(winners, settings.rare_labels)
+        carry.vote(winners, favour, pulls, placement, rest[:left], labels)
     return labels
+
+
+def _favour(winners: LabelArray, exponent: float) -> FloatArray:
+    """Return what a vote for each label counts in each of the keyframes (n, h, w), shape (n, L)."""
+    labels = int(winners.max()) + 1
+    # A keyframe by itself passes as it is.
+    if exponent == 0 or len(winners) == 1:
+        return np.ones((len(winners), labels), np.float32)
+    counts = [np.bincount(grid.ravel(), minlength=labels) for grid in winners]
+    shares = np.maximum(np.stack(counts) / winners[0].size, LEAST_SHARE)
+    favour: FloatArray = (shares**-exponent).astype(np.float32)
+    return favour

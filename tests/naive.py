@@ -96,7 +96,11 @@ def shares(
 
 
 def label_votes(
-    answers: Sequence[Array], pulls: Array, placement: tuple[float, ...], size: tuple[int, int]
+    answers: Sequence[Array],
+    favour: Array,
+    pulls: Array,
+    placement: tuple[float, ...],
+    size: tuple[int, int],
 ) -> list[list[dict[int, float]]]:
     """Return the votes that every label gets at every frame pixel."""
     height, width = size
@@ -107,7 +111,7 @@ def label_votes(
             votes: dict[int, float] = {}
             for i, row, column, share in shares(answers, pulls, placement, x, y, size):
                 label = int(answers[i][row, column])
-                votes[label] = votes.get(label, 0.0) + share
+                votes[label] = votes.get(label, 0.0) + share * favour[i, label]
             line.append(votes)
         out.append(line)
     return out

@@ -363,6 +363,16 @@ def test_what_no_keyframe_explains_has_no_confidence_and_may_be_void():
         assert results[0].segmentation.confidence is None
 
 
+def test_favoured_rare_labels_win_where_votes_are_divided():
+    small = moving_shapes([_disc(size=(20, 20))], width=320, height=192, frame_count=17)
+    covered = []
+    for rare_labels in (0.0, 0.8):
+        favouring = BlendSettings(rare_labels=rare_labels)
+        _, results = _run(small, policy=IntervalPolicy(8), matching=False, blend=favouring)
+        covered.append(sum(np.count_nonzero(r.segmentation.labels == 8) for r in results[1:8]))
+    assert covered[1] > covered[0]
+
+
 def test_object_that_leaves_is_gone_with_the_keyframe_that_says_so():
     leaving = moving_shapes([_disc(vanishes_at=8)], width=320, height=192, frame_count=17)
     _, results = _run(leaving, policy=IntervalPolicy(8), lookahead=0)

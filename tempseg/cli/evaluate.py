@@ -51,6 +51,15 @@ Every = Annotated[
     int | None, typer.Option("--every", metavar="N", help="The truth is of every Nth frame.")
 ]
 Offset = Annotated[int, typer.Option("--offset", help="The frame of the first truth.")]
+Objects = Annotated[
+    bool, typer.Option("--objects", help="Ids above 0 are objects: measure J and F.")
+]
+Things = Annotated[
+    str | None, typer.Option("--things", help="Classes whose ids tell things apart.")
+]
+Cuts = Annotated[
+    str | None, typer.Option("--cuts", metavar="FILE", help="Frames that begin a shot.")
+]
 Compat = Annotated[
     str | None,
     typer.Option("--compat", metavar="NAME", help="semseg, vspw, etc, davis or coco."),
@@ -100,15 +109,9 @@ def eval_command(
     truth_mapping: MapTruth = None,
     every: Every = None,
     offset: Offset = 0,
-    objects: Annotated[
-        bool, typer.Option("--objects", help="Ids above 0 are objects: measure J and F.")
-    ] = False,
-    things: Annotated[
-        str | None, typer.Option("--things", help="Classes whose ids tell things apart.")
-    ] = None,
-    cuts: Annotated[
-        str | None, typer.Option("--cuts", metavar="FILE", help="Frames that begin a shot.")
-    ] = None,
+    objects: Objects = False,
+    things: Things = None,
+    cuts: Cuts = None,
     warp_video: Annotated[
         str | None,
         typer.Option("--warp-error", metavar="VIDEO", help="An overlay or matte to judge."),
@@ -164,10 +167,15 @@ def compare_command(
     truth_mapping: MapTruth = None,
     every: Every = None,
     offset: Offset = 0,
+    objects: Objects = False,
+    things: Things = None,
+    cuts: Cuts = None,
     compat: Compat = None,
     max_frames: MaxFrames = None,
     json_file: Json = None,
-    html: Html = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page; of runs only.")
+    ] = None,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
@@ -193,6 +201,9 @@ def compare_command(
             truth_mapping=truth_mapping,
             every=every,
             offset=offset,
+            objects=objects,
+            things=things,
+            cuts=cuts,
             compat=compat,
             max_frames=max_frames,
             observer=bar,
@@ -345,6 +356,9 @@ def _settings_table(evaluation: Evaluation) -> Table:
     ):
         if name is not None:
             table.add_row(title, escape(f"{name}: {count} frames, by {rule}"))
+    windows = ", ".join(f"{count} of {n} frames" for n, count in settings.windows.items() if count)
+    if windows:
+        table.add_row("windows", windows)
     if settings.flow is not None:
         judged = f"{settings.pairs} pairs, {settings.flow}; sampled {settings.warp}"
         table.add_row("flow", escape(f"{judged}; occlusion {settings.occlusion}"))

@@ -63,7 +63,8 @@ def evaluate(
         Label maps.
     truth : str or Path, optional
         Label maps of some frames or all. As many as there are frames go by order, others by
-        `every`, else by equal file names or frame numbers.
+        `every`, else by equal file names or frame numbers. Numbers count from the source's first
+        frame, also where a run is of a part of it; two runs of different parts go by time.
     video : str or Path, optional
         What the labels belong to, for what needs motion; by default a run's own source, where it
         still is.
@@ -133,6 +134,9 @@ def compare(
     truth_mapping: Named | None = None,
     every: int | None = None,
     offset: int = 0,
+    objects: bool = False,
+    things: str | Sequence[str | int] | None = None,
+    cuts: Named | None = None,
     compat: str | None = None,
     max_frames: int | None = None,
     observer: EvaluationObserver | None = None,
@@ -145,7 +149,7 @@ def compare(
         Label maps, at least one.
     truth, video, reference, classes, void, mapping, truth_mapping
         As in `evaluate`, the same for all.
-    every, offset, compat, max_frames, observer
+    every, offset, objects, things, cuts, compat, max_frames, observer
         As in `evaluate`.
 
     Raises
@@ -165,6 +169,9 @@ def compare(
             truth_mapping=truth_mapping,
             every=every,
             offset=offset,
+            objects=objects,
+            things=things,
+            cuts=cuts,
             compat=compat,
             max_frames=max_frames,
             observer=observer,

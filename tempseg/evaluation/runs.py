@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 
@@ -82,6 +84,8 @@ def read_run(folder: Path) -> RunNotes:
         times_s = tuple(float(row["time_s"]) for row in rows)
         origins = [row["origin"] for row in rows]
         reasons = [row["reason"] for row in rows]
+        if not (_rise((-1, *numbers)) and _rise(times_s) and all(map(isfinite, times_s))):
+            raise ValueError("its frames do not follow one another")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(
             f"{table}: is no frame table of a run ({error}); run again, or give masks.mkv elsewhere"
@@ -99,3 +103,8 @@ def read_run(folder: Path) -> RunNotes:
         keyframes=tuple(i for i, origin in enumerate(origins) if origin == Origin.SEGMENTED),
         cuts=frozenset(i for i, why in enumerate(reasons) if why == KeyframeReason.SCENE_CUT),
     )
+
+
+def _rise(values: Sequence[float]) -> bool:
+    """Tell whether each value is above the one before."""
+    return all(a < b for a, b in pairwise(values))

@@ -231,7 +231,7 @@ def _frame_names(prediction: LabelSequence, video: Named | None) -> tuple[str, .
     """Return the file names of the frames, where the video is a folder of images."""
     run = prediction.run
     source = video if video is not None or run is None else run.source
-    if source is None or not Path(source).is_dir():
+    if source is None or not _is_there(source) or not Path(source).is_dir():
         return None
     images = list_images(source)
     if run is not None and run.start_s is not None:
@@ -246,7 +246,7 @@ def _frames_before(sequence: LabelSequence, video: Named | None) -> int:
     if run is None or run.start_s is None:
         return 0
     source = run.source if video is None else str(video)
-    if not Path(source).exists() and not glob.glob(source):
+    if not _is_there(source):
         raise SourceError(
             f"{sequence.name}: begins at {run.start_s:g} s of {source}, which is not there to "
             "count the frames before; say --every N and --offset N"
@@ -256,6 +256,14 @@ def _frames_before(sequence: LabelSequence, video: Named | None) -> int:
         return part.count_before()
     finally:
         part.close()
+
+
+def _is_there(source: Named) -> bool:
+    try:
+        return Path(source).exists() or bool(glob.glob(str(source)))
+    except (OSError, ValueError):
+        # No path can have such a name.
+        return False
 
 
 def _open_part(prediction: LabelSequence, source: str) -> FrameSource:
@@ -273,7 +281,7 @@ def _open_video(prediction: LabelSequence, video: Named | None) -> tuple[FrameSo
     if prediction.run is None:
         return None, "needs --video"
     source = prediction.run.source
-    if not Path(source).exists() and not glob.glob(source):
+    if not _is_there(source):
         return None, f"needs --video: the run's source {source} is not there"
     return _open_part(prediction, source), ""
 

@@ -299,6 +299,7 @@ def _sample(
 @kernel
 def vote(
     answers: LabelArray,
+    favour: FloatArray,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
     rest: IntArray,
@@ -306,8 +307,9 @@ def vote(
 ) -> None:
     """Write the label with most votes at the pixels in `rest` (places `y * W + x`).
 
-    `answers` are n label grids, (n, h, w). A keyframe's weight is shared out among the four grid
-    cells around the sampled place; of equals the label met first wins.
+    `answers` are n label grids, (n, h, w); `favour` is what a vote for a label counts, (n, L). A
+    keyframe's weight is shared out among the four grid cells around the sampled place; of equals
+    the label met first wins.
     """
     count = pulls.shape[0]
     height, width = out.shape
@@ -324,6 +326,7 @@ def vote(
                 under, right = corner // 2, corner % 2
                 label = answers[i, min(y0 + under, grid_h - 1), min(x0 + right, grid_w - 1)]
                 part = weight * (fy if under else 1 - fy) * (fx if right else 1 - fx)
+                part *= favour[i, label]
                 which = 0
                 while which < found and candidates[which] != label:
                     which += 1

@@ -43,6 +43,9 @@ class AreaJitter:
     either map of a pair is left out of the difference, so that void that comes and goes is no
     jitter.
 
+    Range from 0 on, 2 where a class shows in every other frame; lower is better. Source: tempseg's
+    own.
+
     Parameters
     ----------
     classes : int
@@ -111,6 +114,8 @@ def area_jitter(
     labels: Sequence[LabelArray] | LabelArray, *, classes: int, void: int = VOID_8
 ) -> AreaJitterScores:
     """Return how much the area of each class changes from frame to frame.
+
+    Range from 0 on, lower is better. Formula and source as in `AreaJitter`.
 
     Parameters
     ----------

@@ -24,6 +24,9 @@ class BoundaryF:
     truth are in no class, in neither map. A frame where a class has no boundary on either side
     says nothing about it.
 
+    `F = 2 P R / (P + R)`. Range [0, 1], higher is better. Source: Perazzi et al. 2016 (DAVIS) for
+    the measure, Takikawa et al. 2019 (Gated-SCNN) for its use on classes.
+
     Parameters
     ----------
     classes : int
@@ -105,6 +108,8 @@ def boundary_f(
     void: int = VOID_8,
 ) -> dict[int, float]:
     """Return the boundary F measure of a sequence of label maps, a tolerance.
+
+    Range [0, 1], higher is better. Formula and source as in `BoundaryF`.
 
     Parameters
     ----------

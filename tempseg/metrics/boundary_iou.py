@@ -60,6 +60,9 @@ class BoundaryIou:
     off it; beyond the frame's border nothing is in the class. Pixels that are void in the truth
     are in no class, in neither map.
 
+    `|B(S) ∩ B(G)| / |B(S) ∪ B(G)|`, B the boundary. Range [0, 1], higher is better. Source: Cheng
+    et al. 2021, "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation".
+
     Parameters
     ----------
     classes : int
@@ -140,6 +143,8 @@ def boundary_iou(
 ) -> BoundaryIouScores:
     """Return the boundary IoU of a sequence of label maps.
 
+    Range [0, 1], higher is better. Formula and source as in `BoundaryIou`.
+
     Parameters
     ----------
     labels, truth : ndarray, shape (T, H, W), uint8 or uint16
@@ -170,6 +175,8 @@ def mask_boundary_iou(
     mask: NDArray[np.bool_], truth: NDArray[np.bool_], *, compat: BoundaryIouCompat | None = None
 ) -> float:
     """Return the boundary IoU of two masks; 0 where both are empty.
+
+    Range [0, 1], higher is better. Formula and source as in `BoundaryIou`.
 
     Parameters
     ----------

@@ -22,6 +22,9 @@ class FlipRate:
 
     Pixels that are void in either map are left out. The share is of the pixels of all pairs.
 
+    `|S_t != S_{t-1}| / |pixels known in both|`. Range [0, 1], lower is better. Source: tempseg's
+    own; what is left of `TemporalConsistency` without motion.
+
     Parameters
     ----------
     void : int
@@ -64,6 +67,9 @@ class StaticFlipRate:
 
     Pixels of void truth are left out; a label that turns void has changed. The share is of the
     pixels of all pairs.
+
+    `|S_t != S_{t-1}, G_t = G_{t-1}| / |G_t = G_{t-1}|`. Range [0, 1], lower is better. Source:
+    tempseg's own.
 
     Parameters
     ----------
@@ -115,6 +121,9 @@ class Blink:
     A pixel blinks where the frames before and after agree and this one does not, which motion
     alone hardly does. Pixels that are void in any of the three are left out.
 
+    `|S_{t-1} = S_{t+1} != S_t| / |pixels known in all three|`. Range [0, 1], lower is better.
+    Source: tempseg's own.
+
     Parameters
     ----------
     void : int
@@ -154,6 +163,8 @@ class Blink:
 def flip_rate(labels: Sequence[LabelArray] | LabelArray, *, void: int = VOID_8) -> float:
     """Return the share of pixels whose label differs from the frame before.
 
+    Range [0, 1], lower is better. Formula and source as in `FlipRate`.
+
     Parameters
     ----------
     labels : ndarray, shape (T, H, W), uint8 or uint16
@@ -181,6 +192,8 @@ def static_flip_rate(
 ) -> float:
     """Return the share of pixels whose label changed although their truth did not.
 
+    Range [0, 1], lower is better. Formula and source as in `StaticFlipRate`.
+
     Parameters
     ----------
     labels, truth : ndarray, shape (T, H, W), uint8 or uint16
@@ -202,6 +215,8 @@ def static_flip_rate(
 
 def blink(labels: Sequence[LabelArray] | LabelArray, *, void: int = VOID_8) -> float:
     """Return the mean share of pixels that leave their label for one frame only.
+
+    Range [0, 1], lower is better. Formula and source as in `Blink`.
 
     Parameters
     ----------

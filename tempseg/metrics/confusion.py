@@ -66,6 +66,9 @@ class ConfusionMatrix:
 
     Void truth is left out; a void label on known truth is a miss.
 
+    `IoU = TP / (TP + FP + FN)`; the other scores are defined in `ConfusionScores`. Range [0, 1],
+    higher is better. Source: Long, Shelhamer and Darrell 2015 (FCN).
+
     Parameters
     ----------
     classes : int
@@ -156,6 +159,8 @@ def mean_iou(
     compat: ConfusionCompat | None = None,
 ) -> float:
     """Return the mean IoU of label maps against their truth, in [0, 1].
+
+    Range [0, 1], higher is better. Formula and source as in `ConfusionMatrix`.
 
     Parameters
     ----------

@@ -63,6 +63,9 @@ class Fidelity:
     a frame's mIoU is over the classes in either map. A frame without a known pixel counts
     nowhere.
 
+    `mIoU(S_t, R_t)`, R the reference. Range [0, 1], higher is better up to `FidelityFloor`. Source:
+    tempseg's own.
+
     Parameters
     ----------
     classes : int
@@ -139,6 +142,9 @@ class FidelityFloor:
     The segmenter's own flicker keeps any answer that is steady in time from a fidelity much
     above this.
 
+    `mean over t of mIoU(W(R_{t-1}), R_t)`. Range [0, 1]; of two segmenters, higher is better, as
+    the one flickers less. Source: tempseg's own.
+
     Parameters
     ----------
     classes : int
@@ -210,6 +216,8 @@ def fidelity(
 ) -> FidelityScores:
     """Return the agreement of label maps with the segmenter run on every frame.
 
+    Range [0, 1], higher is better. Formula and source as in `Fidelity`.
+
     Parameters
     ----------
     labels, reference : ndarray, shape (T, H, W), uint8 or uint16
@@ -240,6 +248,8 @@ def fidelity_floor(
     void: int = VOID_8,
 ) -> float:
     """Return the agreement of the per-frame segmenter with itself, carried one frame.
+
+    Range [0, 1]; of two segmenters, higher is better. Formula and source as in `FidelityFloor`.
 
     Parameters
     ----------

@@ -72,6 +72,10 @@ class RegionSimilarity:
     neither side has any, 0 where one has. Pixels that are void in the truth are background in
     both. Frames of one video come in order; an object counts in the videos whose truth shows it.
 
+    `J = |S ∩ G| / |S ∪ G|`, `F = 2 P R / (P + R)`. Range [0, 1], higher is better; of the decays
+    [-1, 1], lower is better. Source: Perazzi et al. 2016, "A Benchmark Dataset and Evaluation
+    Methodology for Video Object Segmentation".
+
     Parameters
     ----------
     objects : int
@@ -197,6 +201,9 @@ def region_similarity(
     compat: RegionCompat | None = None,
 ) -> RegionScores:
     """Return J and F of the objects of one video.
+
+    Range [0, 1], higher is better; of the decays [-1, 1], lower is better. Formula and source as in
+    `RegionSimilarity`.
 
     Parameters
     ----------

@@ -19,6 +19,9 @@ class SceneCuts:
     Cuts are matched one to one in order of time: each detected one takes the earliest true cut
     within the tolerance that is still free. No other way of matching finds more.
 
+    `F1 = 2 matched / (detected + true)`. Range [0, 1], higher is better. Source: the F
+    measure of information retrieval.
+
     Parameters
     ----------
     tolerances : tuple of int
@@ -65,6 +68,8 @@ class SceneCuts:
 
 def cut_f1(detected: Sequence[int], truth: Sequence[int], *, tolerance: int = 1) -> float:
     """Return the F1 of the scene cuts of one video; nan without any.
+
+    Range [0, 1], higher is better. Formula and source as in `SceneCuts`.
 
     Parameters
     ----------

@@ -66,6 +66,9 @@ class SegmentationTrackingQuality:
     class. True things with id 0 are crowds, whose pixels belong to no tube, true or predicted.
     Pixels predicted where the truth is void still enlarge their tube.
 
+    `STQ = sqrt(AQ SQ)`. Range [0, 1], higher is better. Source: Weber et al. 2021, "STEP:
+    Segmenting and Tracking Every Pixel".
+
     Parameters
     ----------
     classes : int
@@ -180,6 +183,8 @@ def segmentation_tracking_quality(
     void: int = VOID_8,
 ) -> StqScores:
     """Return the STQ of one video.
+
+    Range [0, 1], higher is better. Formula and source as in `SegmentationTrackingQuality`.
 
     Parameters
     ----------

@@ -78,8 +78,12 @@ class TemporalConsistency:
     """Gathers how labels agree with those of the next frame brought back, a pair at a time.
 
     `TC = mIoU(S_t, W(S_{t+1}))`, W by the nearest pixel to p + F(p). Pixels that leave the picture,
-    that are occluded, and that are void on either side are left out. (Liu et al. 2020, ETC,
-    without its interpolation of ids.) A mask that never changes scores 1: never read it alone.
+    that are occluded, and that are void on either side are left out. A mask that never changes
+    scores 1: never read it alone.
+
+    Range [0, 1], higher is better; of `flicker` [0, 1], lower is better. Source: Liu et al. 2020,
+    "Efficient Semantic Video Segmentation with Per-frame Inference" (ETC), without its
+    interpolation of ids.
 
     Parameters
     ----------
@@ -223,6 +227,8 @@ def temporal_consistency(
     compat: TemporalCompat | None = None,
 ) -> float:
     """Return the temporal consistency of a sequence of label maps, in [0, 1]; higher is steadier.
+
+    Range [0, 1], higher is better. Formula and source as in `TemporalConsistency`.
 
     Parameters
     ----------

@@ -32,9 +32,10 @@ class TrimapIou:
     A pixel lies within d where the nearest pixel of another class is at most d px away, centre
     to centre: d pixels on either side of a straight border. Void is no class, but a border
     counts through it, as in truths that outline their classes with void. Void truth itself is
-    left out; a void label is a miss. One confusion matrix a distance, over all frames. After
-    Kohli, Ladický and Torr, "Robust Higher Order Potentials for Enforcing Label Consistency",
-    IJCV 2009.
+    left out; a void label is a miss. One confusion matrix a distance, over all frames.
+
+    `IoU = TP / (TP + FP + FN)` of those pixels. Range [0, 1], higher is better. Source: Kohli,
+    Ladický and Torr 2009, "Robust Higher Order Potentials for Enforcing Label Consistency".
 
     Parameters
     ----------
@@ -111,6 +112,8 @@ def trimap_iou(
     void: int = VOID_8,
 ) -> dict[int, float]:
     """Return the mean IoU near borders of the truth, by distance in pixels.
+
+    Range [0, 1], higher is better. Formula and source as in `TrimapIou`.
 
     Parameters
     ----------

@@ -56,8 +56,10 @@ class VideoConsistency:
     """Per window of C frames, the share of pixels of constant truth that hold their label.
 
     A label need not be right for `vc`, so that a frozen answer scores 1: read it beside an
-    accuracy. Void truth is left out. From Miao et al., "VSPW: A Large-scale Dataset for Video
-    Scene Parsing in the Wild", CVPR 2021.
+    accuracy. Void truth is left out.
+
+    `|G constant and S constant| / |G constant|`. Range [0, 1], higher is better. Source: Miao et
+    al. 2021, "VSPW: A Large-scale Dataset for Video Scene Parsing in the Wild".
 
     Parameters
     ----------
@@ -169,6 +171,8 @@ def video_consistency(
     compat: VideoConsistencyCompat | None = None,
 ) -> VideoConsistencyScores:
     """Return the video consistency of one shot.
+
+    Range [0, 1], higher is better. Formula and source as in `VideoConsistency`.
 
     Parameters
     ----------

@@ -96,6 +96,9 @@ class VideoInstanceAP:
     the highest IoU from the threshold on. Precision is read at 101 recalls. Keeps a few bytes a
     track, no mask.
 
+    `AP = mean over recalls r of max precision at recall >= r`. Range [0, 1], higher is better.
+    Source: Yang, Fan and Xu 2019, "Video Instance Segmentation".
+
     Parameters
     ----------
     classes : int
@@ -166,6 +169,8 @@ def vis_ap(
     predictions: Sequence[InstanceTrack], truths: Sequence[InstanceTrack], *, classes: int
 ) -> VisApScores:
     """Return the average precision of the tracks of one video.
+
+    Range [0, 1], higher is better. Formula and source as in `VideoInstanceAP`.
 
     Parameters
     ----------

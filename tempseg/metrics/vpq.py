@@ -45,6 +45,9 @@ class VideoPanopticQuality:
     crowds: neither found nor missed. A prediction that lies by more than half on void and on
     crowds of its class is no FP.
 
+    `PQ = Σ IoU / (TP + FP / 2 + FN / 2)`. Range 0 to 100 percent, higher is better. Source: Kim et
+    al. 2020, "Video Panoptic Segmentation".
+
     Parameters
     ----------
     classes : int
@@ -198,6 +201,8 @@ def video_panoptic_quality(
     lengths: tuple[int, ...] = (1, 2, 3, 4),
 ) -> VpqScores:
     """Return the VPQ of one video in percent.
+
+    Range 0 to 100 percent, higher is better. Formula and source as in `VideoPanopticQuality`.
 
     Parameters
     ----------

@@ -19,6 +19,9 @@ class WarpError:
     [0, 1], W bilinear with a clamped border (Lai et al. 2018). Hidden are the pixels on which the
     two flows disagree, and those where motion jumps. Lower is steadier.
 
+    Range [0, 1], lower is better. Source: Lai et al. 2018, "Learning Blind Video Temporal
+    Consistency".
+
     Examples
     --------
     >>> image = np.full((4, 4, 3), 51, np.uint8)
@@ -81,6 +84,8 @@ class WarpError:
 
 def warp_error(images: UInt8Array, forward: FloatArray, backward: FloatArray) -> float:
     """Return the warp error of a sequence of pictures, in [0, 1]; lower is steadier.
+
+    Range [0, 1], lower is better. Formula and source as in `WarpError`.
 
     Parameters
     ----------

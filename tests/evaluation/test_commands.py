@@ -145,3 +145,34 @@ def test_the_command_runs_on_its_own(clip):
     )
     assert json.loads(done.stdout)["settings"]["frames"] == 24
     assert done.stderr == ""
+
+
+def test_a_mapping_to_more_classes_than_can_be_scored_is_status_2(typed, tmp_path):
+    file = tmp_path / "map.json"
+    file.write_text('{"*": 5000}')
+    status, _, err = typed("eval", _small(tmp_path / "few"), "--map", file)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "maps to id 5000, expected 0 to 4095" in err
+
+
+def test_compare_learns_before_the_work_that_a_page_needs_runs(typed, clip, finished, tmp_path):
+    page = tmp_path / "page.html"
+    status, out, err = typed("compare", finished, clip.masks, "--html", page)
+    assert (status, out, page.exists()) == (2, "", False)
+    assert "holds no finished run" in err
+
+
+def test_compare_takes_objects_and_cuts_like_eval(typed, finished, clip, tmp_path):
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("13\n")
+    words = ("--truth", clip.masks, "--objects", "--cuts", cuts, "--classes", "camvid")
+    _, out, _ = typed("compare", finished, clip.masks, *words, "--json", "-")
+    run, folder = json.loads(out)["runs"]
+    assert (run["cut_f1"], folder["jf"]) == (1.0, 1.0)
+    assert run["jf"] == json.loads(typed("eval", finished, *words, "--json", "-")[1])["jf"]
+
+
+def test_the_table_says_how_many_windows_were_compared(typed, clip):
+    _, out, _ = typed("eval", clip.masks, "--truth", clip.masks)
+    (line,) = (row for row in out.splitlines() if row.startswith("windows"))
+    assert line.split(maxsplit=1)[1].strip() == "17 of 8 frames, 9 of 16 frames"

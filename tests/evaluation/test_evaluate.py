@@ -194,6 +194,52 @@ def test_a_part_of_a_video_is_judged_on_that_part(clip, tmp_path):
     assert found.frames[0].time_s == pytest.approx(0.2)
 
 
+@pytest.fixture(scope="module")
+def part(clip, tmp_path_factory):
+    """Return a run of frames 5 to 9, each a keyframe."""
+    out = tmp_path_factory.mktemp("part") / "run"
+    config = {
+        "source.start": 0.2,
+        "source.end": 0.4,
+        "output.overlay": False,
+        "output.report": False,
+        "keyframe.policy": "interval",
+        "keyframe.interval": 1,
+    }
+    tempseg.run(clip.video, out, model=f"masks:{clip.masks}", config=config)
+    return out
+
+
+def test_truth_of_the_whole_video_meets_a_part_at_its_own_frames(part, clip):
+    found = evaluate(part, truth=clip.masks)
+    assert found.prediction.accuracy.confusion.miou == 1.0
+    assert (found.settings.truth_frames, found.settings.truth_rule) == (5, "number")
+
+
+def test_a_run_of_a_part_as_reference_meets_the_frames_of_its_times(part, finished):
+    found = evaluate(finished, reference=part, classes=256, void=65535)
+    assert (found.settings.reference_frames, found.settings.reference_rule) == (5, "time")
+    # The run's keyframes are the reference's own answers.
+    assert found.frames[5].fidelity == 1.0
+    assert [frame.index for frame in found.frames if frame.fidelity is not None] == [5, 6, 7, 8, 9]
+
+
+def test_a_part_of_a_video_that_is_gone_meets_truth_by_every_only(part, clip, tmp_path):
+    moved = shutil.copytree(part, tmp_path / "moved")
+    record = moved / "run.json"
+    record.write_text(record.read_text().replace(str(clip.video), "gone.mp4"))
+    with pytest.raises(SourceError, match=r"begins at 0\.2 s of gone\.mp4, .* --every N"):
+        evaluate(moved, truth=clip.masks)
+
+
+def test_a_part_that_is_no_time_is_no_record(part, tmp_path):
+    moved = shutil.copytree(part, tmp_path / "moved")
+    record = moved / "run.json"
+    record.write_text(record.read_text().replace('"start_s": 0.2', '"start_s": NaN'))
+    with pytest.raises(SourceError, match=r"run\.json: is no record of a run"):
+        evaluate(moved)
+
+
 def _last_keyframes(finished):
     keyframes = open_labels(finished).run.keyframes
     return [max(key for key in keyframes if key <= index) for index in range(FRAMES)]
@@ -349,8 +395,47 @@ def test_truth_of_another_size_is_refused(clip, random_maps):
         ({"things": "Kar", "classes": "camvid"}, "--things Kar: no such class"),
         ({"cuts": "none.txt"}, "no readable file of cuts"),
         ({"warp_video": "overlay.mp4"}, "--warp-error needs --video"),
+        ({"objects": True, "classes": 1}, "--objects: needs ids above 0"),
+        ({"classes": 4097, "void": 65535}, "--classes 4097: expected 1 to 4096"),
     ],
 )
 def test_options_that_are_wrong_are_refused(clip, options, told):
     with pytest.raises(ConfigError, match=told):
         evaluate(clip.masks, **options)
+
+
+@pytest.mark.parametrize("content", [b"-5\n", b"\xff\xfe\x00", b"a b"])
+def test_files_that_hold_no_cuts_are_refused(finished, tmp_path, content):
+    file = tmp_path / "cuts.txt"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"cuts\.txt: holds (no cuts|cut -5)"):
+        evaluate(finished, cuts=file)
+
+
+def test_cuts_nested_without_end_are_refused(finished, tmp_path):
+    file = tmp_path / "cuts.json"
+    file.write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match="holds no cuts"):
+        evaluate(finished, cuts=file)
+
+
+@pytest.mark.parametrize(
+    ("row", "cell"), [("3,0.12", "-7,0.12"), ("3,0.12", "2,0.12"), ("3,0.12", "3,nan,")]
+)
+def test_a_frame_table_out_of_order_is_refused(finished, tmp_path, row, cell):
+    moved = shutil.copytree(finished, tmp_path / "moved")
+    table = moved / "frames.csv"
+    told = table.read_text()
+    assert f"\n{row}" in told
+    table.write_text(told.replace(f"\n{row}", f"\n{cell}"))
+    with pytest.raises(SourceError, match=r"frames\.csv: is no frame table of a run"):
+        evaluate(moved)
+
+
+def test_a_source_whose_name_no_path_can_have_is_one_that_is_gone(finished, clip, tmp_path):
+    moved = shutil.copytree(finished, tmp_path / "moved")
+    record = moved / "run.json"
+    record.write_text(record.read_text().replace(str(clip.video), "b" * 5000))
+    assert evaluate(moved, max_frames=2).settings.flow is None
+    with pytest.raises(SourceError, match="no such file"):
+        evaluate(moved, video="b" * 5000)

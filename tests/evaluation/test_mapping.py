@@ -60,6 +60,7 @@ def test_toml_holds_it_under_map_and_names_the_target_classes(written):
         ([], "holds no mapping"),
         ("3", "holds no mapping"),
         ("{", "is no JSON or TOML"),
+        ("[" * 100_000, "is no JSON or TOML"),
     ],
 )
 def test_a_file_that_holds_no_mapping_is_refused(written, content, told):

@@ -64,8 +64,9 @@ def test_carried_label_has_the_most_votes(count, grid, working, frame, dtype, re
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, dtype)
     _, rest = _settle(answers, pulls, _place(grid, frame), out)
-    carry.vote(np.stack(answers), pulls, _place(grid, frame), rest, out)
-    votes = naive.label_votes(answers, pulls, _place(grid, frame), frame)
+    favour = rng.uniform(0.5, 2, (count, int(np.max(answers)) + 1)).astype(np.float32)
+    carry.vote(np.stack(answers), favour, pulls, _place(grid, frame), rest, out)
+    votes = naive.label_votes(answers, favour, pulls, _place(grid, frame), frame)
     for y, x in np.ndindex(frame):
         assert votes[y][x].get(int(out[y, x]), 0) >= max(votes[y][x].values()) - 1e-5
 
@@ -124,5 +125,5 @@ def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
     out = np.empty_like(labels)
     place = _place(labels.shape, labels.shape)
     _, rest = _settle((labels,), pulls, place, out)
-    carry.vote(labels[None], pulls, place, rest, out)
+    carry.vote(labels[None], np.ones((1, 256), np.float32), pulls, place, rest, out)
     np.testing.assert_array_equal(out, labels)

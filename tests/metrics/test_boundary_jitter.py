@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tempseg.metrics import BoundaryJitter, boundary_jitter
 from tempseg.metrics.boundary_jitter import REACH_PX
@@ -84,3 +86,20 @@ def test_a_sequence_is_its_pairs():
 def test_a_label_beyond_the_classes_is_refused():
     with pytest.raises(ValueError, match="label 3 is no class"):
         _jitter(np.full((6, 12), 3, np.uint8), _halves(5))
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_jitter_is_a_distance_in_reach_the_same_both_ways(seed):
+    first, second = np.random.default_rng(seed).integers(0, 2, (2, 6, 12), np.uint8)
+    found = _jitter(first, second)
+    assert math.isnan(found) or 0 <= found <= REACH_PX
+    assert _jitter(second, first) == pytest.approx(found, nan_ok=True)
+    assert _jitter(first, first) in (0.0, pytest.approx(math.nan, nan_ok=True))
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_names_of_classes_do_not_matter(seed):
+    labels = np.random.default_rng(seed).integers(0, 3, (2, 6, 12), np.uint8)
+    named = np.array([2, 0, 1], np.uint8)[labels]
+    found = boundary_jitter(labels, _still()[None], classes=3)
+    assert boundary_jitter(named, _still()[None], classes=3) == pytest.approx(found, nan_ok=True)

@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tempseg.metrics import WarpError, warp_error
+from tests.metrics import naive_warps
 
 
 def _still(size, count=1):
@@ -67,3 +70,42 @@ def test_merging_parts_equals_one_pass():
 def test_pictures_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="following"):
         WarpError().update(_texture(), _texture(size=(4, 4)), *_still((8, 12), 2))
+
+
+def _smooth_flows(seed, size):
+    """Return a smooth flow and one back that nearly agrees, not at the thresholds' edge."""
+    rng = np.random.default_rng(seed)
+    height, width = size
+    slope, start = rng.uniform(-0.05, 0.05, (2, 2)), rng.uniform(-2, 2, 2)
+    y, x = np.mgrid[:height, :width]
+    forward = (start + x[..., None] * slope[0] + y[..., None] * slope[1]).astype(np.float32)
+    backward = (-forward + rng.choice([0.1, 3.0], (*size, 1), p=[0.9, 0.1])).astype(np.float32)
+    return forward, backward
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_pair_agrees_with_the_slow_twin(seed):
+    size = (6, 8)
+    forward, backward = _smooth_flows(seed, size)
+    images = np.stack([_texture(seed, size), _texture(seed + 1, size)])
+    edge = naive_warps.occlusion(forward, backward), naive_warps.motion_boundaries(forward)
+    errors = []
+    for y, x in np.ndindex(size):
+        if edge[0][y, x] > 0 or edge[1][y, x] > 0:
+            continue
+        dx, dy = forward[y, x].astype(float)
+        carried = naive_warps.bilinear(images[1] / 255, y + dy, x + dx)
+        errors.append(((carried - images[0, y, x] / 255) ** 2).mean())
+    found = warp_error(images, forward[None], backward[None])
+    # A pixel within rounding of a threshold may fall on either side.
+    if min(abs(values).min() for values in edge) > 1e-4:
+        assert found == pytest.approx(np.mean(errors) if errors else math.nan, nan_ok=True)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_error_is_a_share_and_has_no_sign(seed):
+    images = np.stack([_texture(seed), _texture(seed + 1)])
+    found = warp_error(images, _still((8, 12)), _still((8, 12)))
+    assert 0 <= found <= 1
+    assert warp_error(images[::-1], _still((8, 12)), _still((8, 12))) == pytest.approx(found)
+    assert warp_error(255 - images, _still((8, 12)), _still((8, 12))) == pytest.approx(found)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.report.conftest import SOURCE
 
@@ -40,3 +43,18 @@ def test_a_run_told_to_write_no_report_writes_none(material, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert not (tmp_path / "run" / "report.html").exists()
     assert (tmp_path / "run" / "run.json").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+def test_a_full_stdout_is_one_line_and_status_2(copied):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tempseg", "report", str(copied)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "stdout: cannot be written" in done.stderr
