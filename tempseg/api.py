@@ -68,7 +68,8 @@ def segment(
     source : str or Path
         A video file, a folder of images, or a glob of images.
     model : str or Path, optional
-        A `.tflite` file, a SavedModel folder or `masks:FOLDER`; goes before `segmenter.model`.
+        A model's file or folder, a name of the zoo, `python:MODULE:ATTRIBUTE` or `masks:FOLDER`;
+        goes before `segmenter.model`.
     config : Config, path or mapping, optional
         A loaded config, a TOML file, or keys such as `{"keyframe.interval": 5}`.
 

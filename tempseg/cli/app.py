@@ -56,7 +56,10 @@ def run(
     out: Annotated[Path, typer.Option("--out", help="The folder for the results.")],
     model: Annotated[
         str | None,
-        typer.Option("--model", help="A .tflite file, a SavedModel folder, or masks:FOLDER."),
+        typer.Option(
+            "--model",
+            help="A model's file or folder, a name out of `models list`, or masks:FOLDER.",
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="A TOML file; see configs/.")
