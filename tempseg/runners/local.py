@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tempseg.engine import Engine
+from tempseg.errors import TempsegError
 from tempseg.motion import Step
 from tempseg.protocols import FrameSource, ResultSink
 from tempseg.runners.prefetch import Prefetch
@@ -92,6 +93,11 @@ def _timed(source: FrameSource, times: StageTimes) -> Iterator[Frame]:
 
 
 def _results(steps: Iterator[Step], engine: Engine) -> Iterator[FrameResult]:
-    for step in steps:
-        yield from engine.advance(step)
+    try:
+        for step in steps:
+            yield from engine.advance(step)
+    except TempsegError:
+        # What the engine holds back is done but for its later keyframe: it must not be lost.
+        yield from engine.flush()
+        raise
     yield from engine.flush()
