@@ -259,17 +259,38 @@ def _within(pixel: int, node: int, nodes: int, pixels: int) -> np.float32:
 
 
 @inlined
-def _node(pixel: int, nodes: int, pixels: int) -> int:
-    """Return the node at which a pixel's cell begins."""
-    return min(max(int((pixel + 0.5) * nodes / pixels - 0.5), 0), nodes - 2)
+def _cell(
+    place: int, nodes: tuple[int, int], size: tuple[int, int]
+) -> tuple[int, int, int, int, np.float32, np.float32]:
+    """Return where a place `y * W + x` lies: y, x, its cell's node, and how far in the cell."""
+    rows, columns = nodes
+    height, width = size
+    y, x = place // width, place % width
+    at_y = np.float32((y + 0.5) * (rows / height) - 0.5)
+    at_x = np.float32((x + 0.5) * (columns / width) - 0.5)
+    zero, one = np.float32(0), np.float32(1)
+    row = min(max(int(at_y), 0), rows - 2)
+    column = min(max(int(at_x), 0), columns - 2)
+    down = min(max(at_y - np.float32(row), zero), one)
+    across = min(max(at_x - np.float32(column), zero), one)
+    return y, x, row, column, down, across
 
 
 @inlined
-def _sample(
-    pulls: FloatArray,
-    i: int,
-    place: int,
-    shape: tuple[int, int],
+def _pulled(
+    top: FloatArray, low: FloatArray, column: int, c: int, down: np.float32, across: np.float32
+) -> np.float32:
+    """Return a pull field's value within a cell, from the rows of nodes above and below."""
+    left = top[column, c] + down * (low[column, c] - top[column, c])
+    right = top[column + 1, c] + down * (low[column + 1, c] - top[column + 1, c])
+    return np.float32(left + across * (right - left))
+
+
+@inlined
+def _landing(
+    pull: FloatArray,
+    cell: tuple[int, int, int, int, np.float32, np.float32],
+    size: tuple[int, int],
     grid: tuple[int, int],
     placement: tuple[float, float, float, float],
 ) -> tuple[int, int, np.float32, np.float32, np.float32]:
@@ -278,20 +299,17 @@ def _sample(
     As row and column of the upper left of the four cells around the place, the place's distance
     down and right of it, and the weight.
     """
-    _, rows, columns, _ = pulls.shape
-    height, width = shape
+    rows, columns, _ = pull.shape
+    height, width = size
     scale_x, offset_x, scale_y, offset_y = placement
-    y, x = place // width, place % width
-    row, column = _node(y, rows, height), _node(x, columns, width)
-    down, across = _within(y, row, rows, height), _within(x, column, columns, width)
-    left = _edge(pulls, i, row, column, 0, down)
-    dx = left + across * (_edge(pulls, i, row, column + 1, 0, down) - left)
-    left = _edge(pulls, i, row, column, 1, down)
-    dy = left + across * (_edge(pulls, i, row, column + 1, 1, down) - left)
-    left = _edge(pulls, i, row, column, 2, down)
-    weight = left + across * (_edge(pulls, i, row, column + 1, 2, down) - left)
-    gx = _clamped(np.float32((x + dx * width / columns) * scale_x + offset_x), grid[1])
-    gy = _clamped(np.float32((y + dy * height / rows) * scale_y + offset_y), grid[0])
+    y, x, row, column, down, across = cell
+    top, low = pull[row], pull[row + 1]
+    dx = _pulled(top, low, column, 0, down, across)
+    dy = _pulled(top, low, column, 1, down, across)
+    weight = _pulled(top, low, column, 2, down, across)
+    stretch_x, stretch_y = np.float32(width / columns), np.float32(height / rows)
+    gx = _clamped(np.float32((x + dx * stretch_x) * scale_x + offset_x), grid[1])
+    gy = _clamped(np.float32((y + dy * stretch_y) * scale_y + offset_y), grid[0])
     y0, x0 = int(gy), int(gx)
     return y0, x0, np.float32(gy - y0), np.float32(gx - x0), weight
 
@@ -311,22 +329,33 @@ def vote(
     keyframe's weight is shared out among the four grid cells around the sampled place; of equals
     the label met first wins.
     """
-    count = pulls.shape[0]
-    height, width = out.shape
+    count, rows, columns, _ = pulls.shape
     _, grid_h, grid_w = answers.shape
     candidates = np.empty(4 * count, out.dtype)
     votes = np.empty(4 * count, np.float32)
+    corners = np.empty(4, out.dtype)
+    parts = np.empty(4, np.float32)
+    one = np.float32(1)
     for place in rest:
         found = 0
+        cell = _cell(place, (rows, columns), out.shape)
         for i in range(count):
-            y0, x0, fy, fx, weight = _sample(
-                pulls, i, place, (height, width), (grid_h, grid_w), placement
+            y0, x0, fy, fx, weight = _landing(
+                pulls[i], cell, out.shape, (grid_h, grid_w), placement
             )
+            above, below = answers[i, y0], answers[i, min(y0 + 1, grid_h - 1)]
+            x1 = min(x0 + 1, grid_w - 1)
+            corners[0], corners[1], corners[2], corners[3] = (
+                above[x0],
+                above[x1],
+                below[x0],
+                below[x1],
+            )
+            parts[0], parts[1] = weight * (one - fy) * (one - fx), weight * (one - fy) * fx
+            parts[2], parts[3] = weight * fy * (one - fx), weight * fy * fx
             for corner in range(4):
-                under, right = corner // 2, corner % 2
-                label = answers[i, min(y0 + under, grid_h - 1), min(x0 + right, grid_w - 1)]
-                part = weight * (fy if under else 1 - fy) * (fx if right else 1 - fx)
-                part *= favour[i, label]
+                label = corners[corner]
+                part = parts[corner] * favour[i, label]
                 which = 0
                 while which < found and candidates[which] != label:
                     which += 1
@@ -339,7 +368,7 @@ def vote(
         for which in range(1, found):
             if votes[which] > votes[best]:
                 best = which
-        out[place // width, place % width] = candidates[best]
+        out[cell[0], cell[1]] = candidates[best]
 
 
 @kernel
@@ -354,15 +383,15 @@ def blend(
 
     `answers` are n grids of packed class scores (h, w, C); of equals the first class wins.
     """
-    count = pulls.shape[0]
-    height, width = out.shape
+    count, rows, columns, _ = pulls.shape
     grid_h, grid_w, classes = answers[0].shape
     blended = np.empty(classes, np.float32)
     for place in rest:
         blended[:] = 0
+        cell = _cell(place, (rows, columns), out.shape)
         for i in range(count):
-            y0, x0, fy, fx, weight = _sample(
-                pulls, i, place, (height, width), (grid_h, grid_w), placement
+            y0, x0, fy, fx, weight = _landing(
+                pulls[i], cell, out.shape, (grid_h, grid_w), placement
             )
             y1, x1 = min(y0 + 1, grid_h - 1), min(x0 + 1, grid_w - 1)
             scores = answers[i]
@@ -377,4 +406,4 @@ def blend(
         for k in range(1, classes):
             if blended[k] > blended[best]:
                 best = k
-        out[place // width, place % width] = best
+        out[cell[0], cell[1]] = best
