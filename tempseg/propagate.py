@@ -357,7 +357,7 @@ def _mixed(
     left = carry.settle_pixels(winners, clearances, pulls, placement, doubt, labels, rest)
     scores = tuple(anchor.scores for anchor in anchors if anchor.scores is not None)
     if len(scores) == len(anchors):
-        carry.blend(scores, pulls, placement, rest[:left], labels)
+        carry.blend(scores, winners, pulls, placement, rest[:left], labels)
     else:
         favour = _favour(winners, settings.rare_labels)
         carry.vote(winners, favour, pulls, placement, rest[:left], labels)

@@ -118,14 +118,27 @@ def label_votes(
 
 
 def blended_scores(
-    answers: Sequence[Array], pulls: Array, placement: tuple[float, ...], size: tuple[int, int]
-) -> NDArray[np.float64]:
-    """Return the blended class scores of every frame pixel."""
+    answers: Sequence[Array],
+    winners: Sequence[Array],
+    pulls: Array,
+    placement: tuple[float, ...],
+    size: tuple[int, int],
+    faint: float,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the blended class scores of every frame pixel, and which classes win in a cell read.
+
+    Keyframes that weigh less than `faint` of the heaviest are left out.
+    """
     out = np.zeros((*size, answers[0].shape[2]))
+    wins = np.zeros(out.shape, np.bool_)
     for y, x in np.ndindex(size):
-        for i, row, column, share in shares(answers, pulls, placement, x, y, size):
-            out[y, x] += share * answers[i][row, column]
-    return out
+        parts = shares(answers, pulls, placement, x, y, size)
+        weights = [sum(part[3] for part in parts if part[0] == i) for i in range(len(answers))]
+        for i, row, column, share in parts:
+            if weights[i] >= faint * max(weights):
+                out[y, x] += share * answers[i][row, column]
+                wins[y, x, winners[i][row, column]] = True
+    return out, wins
 
 
 def paint(

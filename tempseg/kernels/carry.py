@@ -20,7 +20,10 @@ from tempseg.types import FloatArray, LabelArray, UInt8Array
 
 IntArray = NDArray[np.int64]
 
-__all__ = ["blend", "inner", "pack", "settle_cells", "settle_pixels", "vote"]
+__all__ = ["FAINT", "blend", "inner", "pack", "settle_cells", "settle_pixels", "vote"]
+
+FAINT = 0.05
+"""Share of the heaviest keyframe's weight below which another changes nothing worth its time."""
 
 
 @kernel
@@ -374,6 +377,7 @@ def vote(
 @kernel
 def blend(
     answers: tuple[UInt8Array, ...],
+    winners: LabelArray,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
     rest: IntArray,
@@ -381,29 +385,60 @@ def blend(
 ) -> None:
     """Write the class with the highest blended score at the pixels in `rest` (`y * W + x`).
 
-    `answers` are n grids of packed class scores (h, w, C); of equals the first class wins.
+    `answers` are n grids of packed class scores (h, w, C), `winners` (n, h, w) the class with the
+    highest of each cell. Keyframes that weigh less than `FAINT` of the heaviest are left out, and
+    so are classes that win in none of the cells read. Of equals the class met first wins.
     """
     count, rows, columns, _ = pulls.shape
-    grid_h, grid_w, classes = answers[0].shape
-    blended = np.empty(classes, np.float32)
+    _, grid_h, grid_w = winners.shape
+    at_y, at_x = np.empty(count, np.int64), np.empty(count, np.int64)
+    under, right = np.empty(count, np.float32), np.empty(count, np.float32)
+    weights = np.empty(count, np.float32)
+    candidates = np.empty(4 * count, np.int64)
+    sums = np.empty(4 * count, np.float32)
+    corners = np.empty(4, np.int64)
+    one, faint = np.float32(1), np.float32(FAINT)
     for place in rest:
-        blended[:] = 0
         cell = _cell(place, (rows, columns), out.shape)
+        heaviest = np.float32(0)
         for i in range(count):
             y0, x0, fy, fx, weight = _landing(
                 pulls[i], cell, out.shape, (grid_h, grid_w), placement
             )
-            y1, x1 = min(y0 + 1, grid_h - 1), min(x0 + 1, grid_w - 1)
-            scores = answers[i]
-            a, b, c, d = scores[y0, x0], scores[y0, x1], scores[y1, x0], scores[y1, x1]
-            top, low = weight * (1 - fy), weight * fy
-            left, right = 1 - fx, fx
-            for k in range(classes):
-                blended[k] += top * (left * a[k] + right * b[k]) + low * (
-                    left * c[k] + right * d[k]
-                )
+            at_y[i], at_x[i], under[i], right[i], weights[i] = y0, x0, fy, fx, weight
+            heaviest = max(heaviest, weight)
+        found = 0
+        for i in range(count):
+            if weights[i] < faint * heaviest:
+                continue
+            y0, x0 = at_y[i], at_x[i]
+            above, below = winners[i, y0], winners[i, min(y0 + 1, grid_h - 1)]
+            x1 = min(x0 + 1, grid_w - 1)
+            corners[0], corners[1] = above[x0], above[x1]
+            corners[2], corners[3] = below[x0], below[x1]
+            for corner in range(4):
+                which = 0
+                while which < found and candidates[which] != corners[corner]:
+                    which += 1
+                if which == found:
+                    candidates[found] = corners[corner]
+                    sums[found] = 0
+                    found += 1
         best = 0
-        for k in range(1, classes):
-            if blended[k] > blended[best]:
-                best = k
-        out[cell[0], cell[1]] = best
+        if found > 1:
+            for i in range(count):
+                if weights[i] < faint * heaviest:
+                    continue
+                scores = answers[i]
+                y0, x0 = at_y[i], at_x[i]
+                y1, x1 = min(y0 + 1, grid_h - 1), min(x0 + 1, grid_w - 1)
+                a, b, c, d = scores[y0, x0], scores[y0, x1], scores[y1, x0], scores[y1, x1]
+                low, top = weights[i] * under[i], weights[i] * (one - under[i])
+                fx, gx = right[i], one - right[i]
+                for which in range(found):
+                    k = candidates[which]
+                    sums[which] += top * (gx * a[k] + fx * b[k]) + low * (gx * c[k] + fx * d[k])
+            for which in range(1, found):
+                if sums[which] > sums[best]:
+                    best = which
+        out[cell[0], cell[1]] = candidates[best]

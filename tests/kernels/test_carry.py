@@ -73,7 +73,9 @@ def test_carried_label_has_the_most_votes(count, grid, working, frame, dtype, re
 
 @pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
 @pytest.mark.parametrize("reach", [0.05, 1.5])
-def test_carried_class_has_the_highest_blended_score(count, grid, working, frame, reach):
+def test_carried_class_has_the_highest_blended_score_of_those_that_win_near(
+    count, grid, working, frame, reach
+):
     rng = np.random.default_rng(count)
     answers, winners = [], []
     for _ in range(count):
@@ -85,10 +87,11 @@ def test_carried_class_has_the_highest_blended_score(count, grid, working, frame
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, np.uint8)
     _, rest = _settle(winners, pulls, _place(grid, frame), out)
-    carry.blend(tuple(answers), pulls, _place(grid, frame), rest, out)
-    blended = naive.blended_scores(answers, pulls, _place(grid, frame), frame)
+    place = _place(grid, frame)
+    carry.blend(tuple(answers), np.stack(winners), pulls, place, rest, out)
+    blended, wins = naive.blended_scores(answers, winners, pulls, place, frame, carry.FAINT)
     taken = np.take_along_axis(blended, out[..., None].astype(int), 2)[..., 0]
-    assert np.all(taken >= blended.max(axis=2) - 255 * 1e-5)
+    assert np.all(taken >= np.where(wins, blended, 0).max(axis=2) - 255 * 1e-5)
 
 
 def test_cells_away_from_borders_are_settled_at_once():
