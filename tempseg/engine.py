@@ -181,11 +181,13 @@ class Engine:
             with self._measure("carry", step.frame):
                 self._judge(new, self._last)
         results: list[FrameResult] = []
+        # Before anything is given out: what is held back must outlive a model that fails.
+        anchor = None if new.reason is None else self._ask(step)
         if new.reason in (KeyframeReason.FIRST, KeyframeReason.SCENE_CUT):
             results += self._end_shot()
             new.proposals = []
-        if new.reason is not None:
-            self._anchor(new)
+        if anchor is not None:
+            self._anchor(new, anchor)
         self._held.append(new)
         self._last = step
         return results + self._release(self._settings.lookahead)
@@ -227,29 +229,34 @@ class Engine:
         else:
             new.reason = self._policy.decide(new.evidence)
 
-    def _anchor(self, new: _Held) -> None:
-        """Run the segmenter on a keyframe and carry its answer back over the open spans."""
-        frame = new.step.frame
-        with self._measure("segment", frame):
-            prediction = self._segmenter.segment(frame)
-        with self._measure("carry", frame):
-            anchor = Anchor.of(
-                prediction,
-                new.step,
-                label_bits=self._segmenter.info.label_bits,
-                matching=self._matches,
-            )
-        if self._carried:
-            before = self._carried[0][0]
+    def _ask(self, step: Step) -> Anchor:
+        """Run the segmenter on a keyframe."""
+        with self._measure("segment", step.frame):
+            prediction = self._segmenter.segment(step.frame)
+        info = self._segmenter.info
+        with self._measure("carry", step.frame):
+            return Anchor.of(prediction, step, label_bits=info.label_bits, matching=self._matches)
+
+    def _anchor(self, new: _Held, anchor: Anchor) -> None:
+        """Make a keyframe of a frame and carry its answer back over the open spans."""
+        frame, name = new.step.frame, self._segmenter.info.name
+        for before, _ in self._carried:
             if anchor.winners.shape != before.winners.shape or anchor.placement != before.placement:
                 raise ModelError(
-                    f"{self._segmenter.info.name}: frame {anchor.index} was answered on a grid of "
+                    f"{name}: frame {anchor.index} was answered on a grid of "
                     f"{anchor.winners.shape}, frame {before.index} on {before.winners.shape}; "
                     "expected one grid for the whole video (set segmenter.input_size)"
                 )
+            if anchor.scores is None or before.scores is None:
+                continue
+            if anchor.scores.shape != before.scores.shape:
+                raise ModelError(
+                    f"{name}: frame {anchor.index} was answered with {anchor.scores.shape[2]} "
+                    f"classes, frame {before.index} with {before.scores.shape[2]}; "
+                    "expected as many for the whole video"
+                )
         new.anchor = anchor
-        if anchor.reference is not None:
-            self._per_side = 1
+        self._per_side = 1 if anchor.reference else self._settings.keyframes_per_side
         if not self._smooths:
             new.proposals = []
         own = no_motion(anchor.index, anchor.luma)
@@ -307,6 +314,7 @@ class Engine:
             labels, self._solved = look_up(proposals, held.step, self._solved)
         else:
             labels = blend(proposals, luma, frame.index, frame.size, settings)
+            self._solved = None
         known = confidence(proposals)
         if self._settings.void_unexplained:
             labels = voided(labels, known)

@@ -9,6 +9,7 @@ from typing import cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tempseg.kernels import carry, fields
 from tempseg.motion import UNEXPLAINED_GRAY_LEVELS, Step, no_motion, residual
@@ -45,6 +46,12 @@ WEIGHT_FLOOR = 1e-6
 WEIGHT_OF_OLDER = 0.9
 """What keyframes on one side may together weigh against a fresher answer: the past alone never
 overrules it, so that nothing lags; past and future together may."""
+
+MOST_TIME_SCALES = 20.0
+"""Beyond this many, weights by distance count from the nearest: exp of more is soon 0."""
+
+COARSE_GRID = 0.5
+"""Cells of the model's grid a pixel, up to which every other pixel is decided first."""
 
 LEAST_SHARE = 0.01
 """A label that covers less of a keyframe than this is not favoured further: it may be noise."""
@@ -143,7 +150,8 @@ class Anchor:
             scores = np.empty(prediction.scores.shape, np.uint8)
             carry.pack(prediction.scores, scores, winners)
         else:
-            winners = cast(LabelArray, np.ascontiguousarray(prediction.labels, dtype))
+            assert prediction.labels is not None
+            winners = _converted(prediction.labels, dtype)
         inner = np.empty(winners.shape, np.uint8)
         carry.inner(winners, inner)
         distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
@@ -159,11 +167,19 @@ class Anchor:
         )
         if not matching or scores is not None:
             return anchor
-        labels = winners
-        if anchor.placement != Placement.stretch(step.frame.size, step.frame.size):
-            labels = smooth(anchor, [], step.frame.size, BlendSettings())
+        labels, size = winners, step.frame.size
+        if labels.shape != size or anchor.placement != Placement.stretch(size, size):
+            labels = smooth(anchor, [], size, BlendSettings())
         pixels = Pixels.of(step.frame.picture.yuv420(), step.luma)
         return replace(anchor, reference=Reference.of(labels, pixels))
+
+
+def _converted(labels: LabelArray, dtype: type[np.uint8 | np.uint16]) -> LabelArray:
+    """Return a copy of labels in this type, void as void: segmenters may use theirs again."""
+    out = cast(LabelArray, labels.astype(dtype, order="C"))
+    if out.dtype != labels.dtype:
+        out[labels == np.iinfo(labels.dtype).max] = np.iinfo(dtype).max
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -315,15 +331,19 @@ def _time_weights(
     weight `fresh`.
     """
     distances = [proposal.anchor.index - index for proposal in proposals]
-    weights = [math.exp(-abs(distance) / settings.time_scale) for distance in distances]
+    nearest = min(map(abs, distances)) if fresh is None else 0
+    # Only ratios count: the nearest keeps a weight where its distance is many time scales.
+    lift = max(0.0, nearest / settings.time_scale - MOST_TIME_SCALES)
+    weights = [math.exp(lift - abs(distance) / settings.time_scale) for distance in distances]
     for after in (False, True):
         side = [i for i, distance in enumerate(distances) if (distance > 0) is after]
         side.sort(key=lambda i: abs(distances[i]))
         older = side if fresh is not None else side[1:]
         total = sum(weights[i] for i in older)
         most = WEIGHT_OF_OLDER * (weights[side[0]] if side and fresh is None else fresh or 0.0)
-        for i in older:
-            weights[i] *= min(1.0, most / total)
+        if total > most:
+            for i in older:
+                weights[i] *= most / total
     return weights
 
 
@@ -354,13 +374,23 @@ def _mixed(
     doubt = np.empty((pulls.shape[1] - 1, pulls.shape[2] - 1), np.uint8)
     carry.settle_cells(winners, clearances, pulls, placement, doubt, labels)
     rest = np.empty(labels.size, np.int64)
-    left = carry.settle_pixels(winners, clearances, pulls, placement, doubt, labels, rest)
+    rest = rest[: carry.settle_pixels(winners, clearances, pulls, placement, doubt, labels, rest)]
     scores = tuple(anchor.scores for anchor in anchors if anchor.scores is not None)
-    if len(scores) == len(anchors):
-        carry.blend(scores, winners, pulls, placement, rest[:left], labels)
-    else:
-        favour = _favour(winners, settings.rare_labels)
-        carry.vote(winners, favour, pulls, placement, rest[:left], labels)
+    favour = _favour(winners, settings.rare_labels)
+
+    def decide(places: NDArray[np.int64]) -> None:
+        if len(scores) == len(anchors):
+            carry.blend(scores, winners, pulls, placement, places, labels)
+        else:
+            carry.vote(winners, favour, pulls, placement, places, labels)
+
+    if max(where.scale_x, where.scale_y) > COARSE_GRID:
+        decide(rest)
+        return labels
+    # Nothing lies between every other pixel of a coarse grid that they do not show.
+    places = np.empty(rest.size, np.int64)
+    decide(places[: carry.even(rest, size[1], places)])
+    decide(places[: carry.between(rest, labels, places)])
     return labels
 
 

@@ -400,6 +400,136 @@ def test_answer_on_another_grid_is_a_model_error_with_both_grids(disc):
         engine.push(third)
 
 
+def test_scores_of_another_number_of_classes_are_a_model_error(disc):
+    class Growing(TruthSegmenter):
+        def segment(self, frame):
+            scores = np.full((20, 30, 3 + frame.index), 0.2, np.float32)
+            return Prediction(Placement.stretch((20, 30), frame.size), scores=scores)
+
+    engine = Engine(Growing(disc), DisFlow("fast"), policy=IntervalPolicy(2))
+    first, second, third = _frames(disc)[:3]
+    engine.push(first)
+    engine.push(second)
+    with pytest.raises(ModelError, match=r"frame 2 .* 5 classes, frame 0 with 3"):
+        engine.push(third)
+
+
+class _Asked:
+    """Answers with what a function makes of a frame."""
+
+    def __init__(self, answer, *, label_bits=8):
+        self.info = SegmenterInfo("asked", "callable", class_set("camvid"), label_bits=label_bits)
+        self.segment = answer
+
+
+def _pushed(engine, scene):
+    return [r for frame in _frames(scene) for r in engine.push(frame)] + engine.flush()
+
+
+@pytest.fixture(scope="module")
+def short():
+    shape = MovingShape((30, 40), (30, 30), velocity=(2.5, 0.75))
+    return moving_shapes([shape], width=96, height=64, frame_count=13)
+
+
+def test_frames_held_back_outlive_a_model_that_fails_at_a_cut(cut):
+    class Failing(TruthSegmenter):
+        def segment(self, frame):
+            if frame.index == 9:
+                raise ModelError("no answer")
+            return super().segment(frame)
+
+    engine = Engine(Failing(cut), DisFlow("fast"), policy=IntervalPolicy(5))
+    *before, failing = _frames(cut)[:10]
+    results = [r for frame in before for r in engine.push(frame)]
+    with pytest.raises(ModelError, match="no answer"):
+        engine.push(failing)
+    results += engine.flush()
+    assert [r.frame.index for r in results] == list(range(9))
+
+
+def test_nothing_of_labels_is_left_for_scores_after_a_flush(short):
+    labels, scores = TruthSegmenter(short), TruthSegmenter(short, scores=True)
+    asked = [labels]
+    engine = Engine(
+        _Asked(lambda frame: asked[-1].segment(frame)), DisFlow("fast"), policy=IntervalPolicy(4)
+    )
+    _pushed(engine, short)
+    asked.append(scores)
+    fresh = Engine(scores, DisFlow("fast"), policy=IntervalPolicy(4))
+    asked_of = [r.segmentation.labels for r in _pushed(engine, short)]
+    for found, result in zip(asked_of, _pushed(fresh, short), strict=True):
+        np.testing.assert_array_equal(found, result.segmentation.labels)
+
+
+@pytest.mark.parametrize("margin", [(1, 0), (5, 12)])
+def test_grid_that_reaches_beyond_the_frame_is_looked_up_as_one_that_fits(short, margin):
+    truth = TruthSegmenter(short)
+
+    def wider(frame):
+        answer = truth.segment(frame)
+        below, beside = margin
+        labels = np.pad(answer.labels, ((0, below), (0, beside)), constant_values=255)
+        return replace(answer, labels=labels)
+
+    found, expected = (
+        _pushed(Engine(segmenter, DisFlow("fast"), policy=IntervalPolicy(6)), short)
+        for segmenter in (_Asked(wider), truth)
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.segmentation.labels, other.segmentation.labels)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+@pytest.mark.parametrize("time_scale", [0.001, 0.05])
+def test_the_nearest_keyframe_wins_where_it_is_many_time_scales_away(short, time_scale, smoothing):
+    def numbered(frame):
+        labels = np.full(frame.size, frame.index, np.uint8)
+        return Prediction(Placement.stretch(frame.size, frame.size), labels=labels)
+
+    engine = Engine(
+        _Asked(numbered),
+        DisFlow("fast"),
+        policy=IntervalPolicy(4),
+        settings=EngineSettings(
+            blend=BlendSettings(time_scale=time_scale, smoothing=smoothing), matching=False
+        ),
+    )
+    middle = [int(r.segmentation.labels[60, 4]) for r in _pushed(engine, short)]
+    assert middle[:2] == [0, 0]
+    assert middle[3:6] == [4, 4, 4]
+    assert middle[7:10] == [8, 8, 8]
+    assert middle[11:] == [12, 12]
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(np.uint8, 16), (np.uint16, 8)])
+def test_void_stays_void_in_labels_of_another_width(short, dtype, bits):
+    def halved(frame):
+        labels = np.ones(frame.size, dtype)
+        labels[:, 48:] = np.iinfo(dtype).max
+        return Prediction(Placement.stretch(frame.size, frame.size), labels=labels)
+
+    engine = Engine(_Asked(halved, label_bits=bits), DisFlow("fast"), policy=IntervalPolicy(4))
+    for result in _pushed(engine, short):
+        assert set(np.unique(result.segmentation.labels)) == {1, (1 << bits) - 1}
+
+
+def test_segmenter_may_use_its_array_again(short):
+    truth = TruthSegmenter(short)
+    array = np.zeros((64, 96), np.uint8)
+
+    def reusing(frame):
+        array[:] = truth.segment(frame).labels
+        return Prediction(Placement.stretch(array.shape, frame.size), labels=array)
+
+    found, expected = (
+        _pushed(Engine(segmenter, DisFlow("fast"), policy=IntervalPolicy(4)), short)
+        for segmenter in (_Asked(reusing), truth)
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.segmentation.labels, other.segmentation.labels)
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     height=st.integers(1, 70),

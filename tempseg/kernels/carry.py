@@ -20,7 +20,17 @@ from tempseg.types import FloatArray, LabelArray, UInt8Array
 
 IntArray = NDArray[np.int64]
 
-__all__ = ["FAINT", "blend", "inner", "pack", "settle_cells", "settle_pixels", "vote"]
+__all__ = [
+    "FAINT",
+    "between",
+    "blend",
+    "even",
+    "inner",
+    "pack",
+    "settle_cells",
+    "settle_pixels",
+    "vote",
+]
 
 FAINT = 0.05
 """Share of the heaviest keyframe's weight below which another changes nothing worth its time."""
@@ -315,6 +325,45 @@ def _landing(
     gy = _clamped(np.float32((y + dy * stretch_y) * scale_y + offset_y), grid[0])
     y0, x0 = int(gy), int(gx)
     return y0, x0, np.float32(gy - y0), np.float32(gx - x0), weight
+
+
+@kernel
+def even(rest: IntArray, width: int, out: IntArray) -> int:
+    """Write the places of `rest` in even rows and columns; return how many."""
+    found = 0
+    for place in rest:
+        if (place // width) % 2 == 0 and (place % width) % 2 == 0:
+            out[found] = place
+            found += 1
+    return found
+
+
+@kernel
+def between(rest: IntArray, labels: LabelArray, out: IntArray) -> int:
+    """Fill the places of `rest` whose neighbours in even rows and columns, all known, agree.
+
+    The places where they do not are written to `out`; returns how many.
+    """
+    height, width = labels.shape
+    found = 0
+    for place in rest:
+        y, x = place // width, place % width
+        top, left = y - y % 2, x - x % 2
+        if top == y and left == x:
+            continue
+        low = top + 2 if y > top and top + 2 < height else top
+        right = left + 2 if x > left and left + 2 < width else left
+        label = labels[top, left]
+        if (
+            labels[top, right] == label
+            and labels[low, left] == label
+            and labels[low, right] == label
+        ):
+            labels[y, x] = label
+        else:
+            out[found] = place
+            found += 1
+    return found
 
 
 @kernel
