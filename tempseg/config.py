@@ -74,8 +74,8 @@ class SegmenterConfig(_Section):
 class FlowConfig(_Section):
     """How motion is estimated."""
 
-    preset: Literal["fast", "medium", "slow"] = "slow"
-    resolution_px: Annotated[int, Field(ge=48, le=4096)] = 320
+    preset: Literal["fast", "medium", "slow"] = "medium"
+    resolution_px: Annotated[int, Field(ge=48, le=4096)] = 256
 
 
 class KeyframeConfig(_Section):

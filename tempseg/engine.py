@@ -64,7 +64,7 @@ class EngineSettings:
     lookahead: int = 20
     keyframes_per_side: int = 2
     scene_threshold: float = 0.5
-    resolution_px: int = 320
+    resolution_px: int = 256
     blend: BlendSettings = field(default_factory=BlendSettings)
     matching: bool = True
     void_unexplained: bool = False
