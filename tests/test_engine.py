@@ -351,7 +351,7 @@ def test_what_no_keyframe_explains_has_no_confidence_and_may_be_void():
             TruthSegmenter(scene),
             DisFlow("medium"),
             policy=IntervalPolicy(8),
-            settings=EngineSettings(void_unexplained=asked),
+            settings=EngineSettings(void_unexplained=asked, resolution_px=320),
         )
         results = [r for frame in frames for r in engine.push(frame)] + engine.flush()
         known = results[4].segmentation.confidence
