@@ -376,12 +376,12 @@ def _mixed(
     rest = np.empty(labels.size, np.int64)
     rest = rest[: carry.settle_pixels(winners, clearances, pulls, placement, doubt, labels, rest)]
     scores = tuple(anchor.scores for anchor in anchors if anchor.scores is not None)
-    favour = _favour(winners, settings.rare_labels)
 
     def decide(places: NDArray[np.int64]) -> None:
         if len(scores) == len(anchors):
             carry.blend(scores, winners, pulls, placement, places, labels)
         else:
+            favour = _favour(winners, settings.rare_labels)
             carry.vote(winners, favour, pulls, placement, places, labels)
 
     if max(where.scale_x, where.scale_y) > COARSE_GRID:

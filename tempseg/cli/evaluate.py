@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -124,10 +123,11 @@ def eval_command(
     debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Score label maps: accuracy, fidelity and steadiness, beside the copied keyframe."""
+    from tempseg.cli.progress import ScoringBar
     from tempseg.evaluation import evaluate
 
     _check_writable(json_file, html)
-    with _Bar(quiet=quiet) as bar:
+    with ScoringBar(quiet=quiet) as bar:
         evaluation = evaluate(
             prediction,
             truth=truth,
@@ -180,6 +180,7 @@ def compare_command(
     debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Score several runs alike, side by side."""
+    from tempseg.cli.progress import ScoringBar
     from tempseg.evaluation import compare
 
     _check_writable(json_file, html)
@@ -189,7 +190,7 @@ def compare_command(
         # The page shows runs only: learn that before the work.
         for run in runs:
             read_run(Path(run))
-    with _Bar(quiet=quiet) as bar:
+    with ScoringBar(quiet=quiet) as bar:
         evaluations = compare(
             runs,
             truth=truth,
@@ -220,56 +221,6 @@ def compare_command(
     columns |= {"per frame": found[0]["reference"]} if "reference" in found[0] else {}
     text = json.dumps({"runs": [entry.as_dict() for entry in evaluations]}, indent=2)
     _tell(text, evaluations, columns, json_file=json_file, quiet=quiet)
-
-
-class _Bar:
-    """Follows an evaluation on stderr; shows nothing where that is no terminal, or when quiet."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=quiet or not console.is_terminal,
-            expand=True,
-        )
-        self._task = self._bar.add_task("", total=None, visible=False)
-
-    def __enter__(self) -> _Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def begin(self, name: str, frames: int) -> None:
-        """Name what is scored, and how many frames."""
-        from rich.markup import escape
-
-        title = escape(Path(name).name)
-        self._bar.reset(self._task, description=title, total=frames, visible=True)
-
-    def advance(self) -> None:
-        """Count a frame."""
-        self._bar.advance(self._task)
 
 
 def _tell(

@@ -19,7 +19,7 @@ from rich.table import Table
 from tempseg.api import RunSummary
 from tempseg.types import FrameResult, Origin, VideoInfo
 
-__all__ = ["ProgressBar", "closing_table"]
+__all__ = ["ProgressBar", "ScoringBar", "closing_table"]
 
 
 class ProgressBar:
@@ -75,6 +75,45 @@ class ProgressBar:
             pace=f"{speed:.1f} frames/s" if speed else "",
             share=f"{self._keyframes / self._frames:.1%} keyframes",
         )
+
+
+class ScoringBar:
+    """Follows an evaluation on stderr; shows nothing where that is no terminal, or when quiet."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=None, visible=False)
+
+    def __enter__(self) -> ScoringBar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def begin(self, name: str, frames: int) -> None:
+        """Name what is scored, and how many frames."""
+        title = escape(name.replace("\\", "/").rpartition("/")[2])
+        self._bar.reset(self._task, description=title, total=frames, visible=True)
+
+    def advance(self) -> None:
+        """Count a frame."""
+        self._bar.advance(self._task)
 
 
 def closing_table(summary: RunSummary) -> Table:

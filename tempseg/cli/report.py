@@ -21,9 +21,9 @@ def report_command(
 ) -> None:
     """Draw DIR/report.html: overlay, keyframes, evidence, steadiness and worst moments."""
     from tempseg.api import report
-    from tempseg.cli.evaluate import _Bar
+    from tempseg.cli.progress import ScoringBar
 
-    with _Bar(quiet=quiet) as bar:
+    with ScoringBar(quiet=quiet) as bar:
         page = report(folder, observer=bar)
     if not quiet:
         try:
