@@ -17,8 +17,8 @@ import numpy as np
 
 from tempseg.build import build_engine, build_segmenter, build_source
 from tempseg.config import load_config
+from tempseg.prefetch import Prefetch
 from tempseg.runners.local import SPAN_AHEAD
-from tempseg.runners.prefetch import Prefetch
 from tempseg.runners.timing import StageTimes
 from tempseg.types import Frame, Origin, Planes, UInt8Array
 

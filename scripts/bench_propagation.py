@@ -24,8 +24,8 @@ from rich.table import Table
 from tempseg.build import build_engine, build_segmenter, build_source
 from tempseg.config import Config, load_config
 from tempseg.label_images import list_images, read_label_image
+from tempseg.prefetch import Prefetch
 from tempseg.runners.local import SPAN_AHEAD
-from tempseg.runners.prefetch import Prefetch
 from tempseg.runners.timing import StageTimes
 from tempseg.types import Frame, Origin, Planes, UInt8Array
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from tempseg.evaluation.ahead import StageSeconds
 from tempseg.evaluation.panel import Panel
 from tempseg.evaluation.playback import STAGES, play
 from tempseg.evaluation.results import Evaluation
 from tempseg.evaluation.setup import Named, Request, set_up
+from tempseg.evaluation.stage_seconds import StageSeconds
 from tempseg.metrics.judge import Judge
 from tempseg.types import VOID_8
 

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from tempseg.errors import SourceError
-from tempseg.evaluation.ahead import StageSeconds, ahead
 from tempseg.evaluation.setup import Compared, Track
+from tempseg.evaluation.stage_seconds import StageSeconds
 from tempseg.metrics.judge import Judge, JudgedPair
+from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource
 from tempseg.types import LabelArray, UInt8Array
 
@@ -100,18 +101,20 @@ def play(
     with ExitStack() as stages:
         stages.enter_context(_single_threaded_opencv())
         maps = stages.enter_context(
-            ahead(seconds.timed("labels", _maps(compared)), name="labels", capacity=AHEAD)
+            Prefetch(seconds.timed("labels", _maps(compared)), name="labels", capacity=AHEAD)
         )
         seen: Iterator[_Seen] = repeat(_Seen())
         if compared.video is not None and judges:
             frames = stages.enter_context(
-                ahead(seconds.timed("video", _lumas(compared.video)), name="video", capacity=AHEAD)
+                Prefetch(
+                    seconds.timed("video", _lumas(compared.video)), name="video", capacity=AHEAD
+                )
             )
             seen = stages.enter_context(closing(_judged(compared, frames, judges, seconds)))
         pictures: Iterator[UInt8Array | None] = repeat(None)
         if compared.warp_video is not None:
             pictures = stages.enter_context(
-                ahead(_pictures(compared, compared.warp_video), name="pictures", capacity=AHEAD)
+                Prefetch(_pictures(compared, compared.warp_video), name="pictures", capacity=AHEAD)
             )
         yield _moments(compared, maps, seen, pictures)
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from tempseg.errors import SourceError
 from tempseg.kernels.paint import count_labels
+from tempseg.prefetch import Prefetch
 from tempseg.report.records import FloatColumn, RunRecord
 from tempseg.report.reduction import bucket_edges
-from tempseg.runners.prefetch import Prefetch
 from tempseg.types import LabelArray
 from tempseg.video import read_label_video
 

@@ -16,8 +16,8 @@ from PIL import Image
 
 from tempseg.class_sets import ClassSet, generic
 from tempseg.errors import SourceError
+from tempseg.prefetch import Prefetch
 from tempseg.report.records import RunRecord
-from tempseg.runners.prefetch import Prefetch
 from tempseg.types import LabelArray, UInt8Array
 from tempseg.video import DecodedPicture
 from tempseg.video.decoding import VideoDecoder

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from tempseg.engine import Engine
 from tempseg.errors import TempsegError
 from tempseg.motion import Step
+from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource, ResultSink
-from tempseg.runners.prefetch import Prefetch
 from tempseg.runners.timing import StageTimes
 from tempseg.types import Frame, FrameResult
 

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from tempseg.runners.prefetch import Prefetch
+from tempseg.prefetch import Prefetch
 
 
 def test_items_keep_their_order():
