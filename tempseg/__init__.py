@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tempseg.api import RunSummary, export, run, segment, synthesise
     from tempseg.config import Config, load_config
+    from tempseg.demonstration import DemoSummary, demo
     from tempseg.engine import Engine, EngineSettings
     from tempseg.errors import (
         ConfigError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Config",
     "ConfigError",
+    "DemoSummary",
     "Engine",
     "EngineSettings",
     "Evaluation",
@@ -50,6 +52,7 @@ __all__ = [
     "SourceError",
     "TempsegError",
     "compare",
+    "demo",
     "evaluate",
     "export",
     "load_config",
@@ -61,6 +64,7 @@ __all__ = [
 _HOMES = {
     "tempseg.api": ("RunSummary", "export", "run", "segment", "synthesise"),
     "tempseg.config": ("Config", "load_config"),
+    "tempseg.demonstration": ("DemoSummary", "demo"),
     "tempseg.engine": ("Engine", "EngineSettings"),
     "tempseg.errors": (
         "ConfigError",

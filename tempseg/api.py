@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import resource
 import sys
@@ -11,29 +10,32 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tempseg.build import build_engine, build_segmenter, build_sinks, build_source, with_zoo_keys
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, OutputError, RunError, TempsegError
 from tempseg.label_images import write_label_image
 from tempseg.outputs import RunFolder, Totals, new_folder, read_class_set, write_record
-from tempseg.protocols import FrameSource, RunObserver, Segmenter
+from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream, write_all
 from tempseg.runners.timing import STAGES, StageTimes
+from tempseg.scene_files import write_scene
 from tempseg.synthetic import street_scene
-from tempseg.types import FrameResult, RgbPicture, VideoInfo
-from tempseg.video import OverlayEncoder, read_label_video
+from tempseg.types import FrameResult, VideoInfo
+from tempseg.video import read_label_video
 
-if TYPE_CHECKING:
-    from tempseg.evaluation import EvaluationObserver
-
-__all__ = ["ConfigLike", "RunSummary", "export", "report", "run", "segment", "synthesise"]
+__all__ = [
+    "ConfigLike",
+    "RunSummary",
+    "effective_config",
+    "export",
+    "report",
+    "run",
+    "segment",
+    "synthesise",
+]
 
 _log = logging.getLogger(__name__)
-
-SYNTHETIC_CRF = 18
-"""Rendered clips are kept cleaner than overlays: they are measured on."""
 
 ConfigLike = Config | str | Path | Mapping[str, object] | None
 
@@ -56,6 +58,24 @@ class RunSummary:
     video: VideoInfo
     totals: Totals
     assumptions: tuple[str, ...] = ()
+
+
+def effective_config(config: ConfigLike, model: str | Path | None = None) -> Config:
+    """Return the config with the model put in, and what a model of the zoo needs.
+
+    Raises
+    ------
+    ConfigError
+        When the config has a key, type or range that is wrong.
+    """
+    chosen: dict[str, object] = {} if model is None else {"segmenter.model": str(model)}
+    if isinstance(config, Config):
+        given = config.set_keys()
+    elif isinstance(config, Mapping):
+        given = dict(config)
+    else:
+        return with_zoo_keys(load_config(config, overrides=chosen))
+    return with_zoo_keys(load_config(overrides=given | chosen))
 
 
 def segment(
@@ -82,7 +102,7 @@ def segment(
     TempsegError
         When source, model or config are wrong, or the model fails on a frame.
     """
-    effective = _effective(config, model)
+    effective = effective_config(config, model)
     frames = build_source(str(source), effective)
     times = StageTimes()
     engine = build_engine(effective, _segmenter_for(frames, effective), timer=times)
@@ -130,7 +150,7 @@ def run(
     RunError
         When the run fails on the way; what was done is in `out/partial`.
     """
-    effective = _effective(config, model)
+    effective = effective_config(config, model)
     folder = RunFolder(out, overwrite=overwrite)
     frames = build_source(str(source), effective)
     if folder.would_replace(frames.info.name):
@@ -181,7 +201,7 @@ def run(
     return RunSummary(folder.path, frames.info, totals, assumptions)
 
 
-def report(folder: str | Path, *, observer: EvaluationObserver | None = None) -> Path:
+def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:
     """Draw a finished run as one page, temporal consistency and flicker included; return its path.
 
     The page needs nothing but itself and the overlay beside it. What needs the source's pictures
@@ -191,7 +211,7 @@ def report(folder: str | Path, *, observer: EvaluationObserver | None = None) ->
     ----------
     folder : str or Path
         What `run` made; the page becomes its `report.html`.
-    observer : EvaluationObserver, optional
+    observer : WorkObserver, optional
         Follows the measuring.
 
     Raises
@@ -243,14 +263,29 @@ def synthesise(
     out: str | Path,
     *,
     seed: int = 0,
-    duration_s: float = 8.0,
+    duration_s: float = 10.0,
     width: int = 640,
     height: int = 360,
+    observer: WorkObserver | None = None,
 ) -> int:
     """Render a street scene with exact truth into a folder; return the number of frames.
 
     The folder holds `video.mp4`, `labels/` (class ids as index images), `ids/` (what thing a
-    pixel shows, 16 bits, 0 for none) and `scene.json` (classes, frame rate, cuts).
+    pixel shows, 16 bits, 0 for none) and `scene.json`: classes, frame rate, cuts, `events` (cuts,
+    changes of light, flashes and fades by first and last frame) and `absences` (frames in which a
+    thing is hidden or out of the picture before it comes back). Labels and ids are exact in every
+    frame, however bright or dark its picture.
+
+    Parameters
+    ----------
+    out : str or Path
+    seed : int
+        Another seed, another scene.
+    duration_s : float
+    width, height : int
+        In pixels.
+    observer : WorkObserver, optional
+        Follows the rendering.
 
     Raises
     ------
@@ -258,40 +293,8 @@ def synthesise(
         When `out` exists or cannot be written.
     """
     scene = street_scene(seed=seed, width=width, height=height, duration_s=duration_s)
-    rate = scene.frame_rate
     with new_folder(out) as unfinished:
-        (unfinished / "labels").mkdir()
-        (unfinished / "ids").mkdir()
-        encoder: OverlayEncoder | None = None
-        for index in range(len(scene)):
-            frame = scene.render(index)
-            planes = RgbPicture(frame.image).yuv420()
-            if encoder is None:
-                encoder = OverlayEncoder(
-                    str(unfinished / "video.mp4"),
-                    width=width,
-                    height=height,
-                    time_base=1 / rate,
-                    frame_rate=rate,
-                    colour=planes.colour,
-                    crf=SYNTHETIC_CRF,
-                    preset="medium",
-                )
-            encoder.write(planes, index)
-            name = f"{index:06d}.png"
-            write_label_image(unfinished / "labels" / name, frame.labels, colours=scene.class_set)
-            write_label_image(unfinished / "ids" / name, frame.ids)
-        if encoder is not None:
-            encoder.close()
-        truth = {
-            "frames": len(scene),
-            "frame_rate": str(rate),
-            "seed": seed,
-            "classes": list(scene.class_set.names),
-            "void": 255,
-            "cuts": list(scene.cuts),
-        }
-        (unfinished / "scene.json").write_text(json.dumps(truth, indent=2) + "\n")
+        write_scene(scene, unfinished, seed=seed, observer=observer)
     return len(scene)
 
 
@@ -308,18 +311,6 @@ def _draw_page(folder: Path) -> None:
             error,
             folder,
         )
-
-
-def _effective(config: ConfigLike, model: str | Path | None) -> Config:
-    """Return the config with the model put in, and what the model's own file says."""
-    chosen: dict[str, object] = {} if model is None else {"segmenter.model": str(model)}
-    if isinstance(config, Config):
-        given = config.set_keys()
-    elif isinstance(config, Mapping):
-        given = dict(config)
-    else:
-        return with_zoo_keys(load_config(config, overrides=chosen))
-    return with_zoo_keys(load_config(overrides=given | chosen))
 
 
 def _segmenter_for(frames: FrameSource, config: Config) -> Segmenter:

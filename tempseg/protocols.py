@@ -26,6 +26,7 @@ __all__ = [
     "RunObserver",
     "Segmenter",
     "StageTimer",
+    "WorkObserver",
 ]
 
 
@@ -123,6 +124,16 @@ class RunObserver(Protocol):
 
     def advance(self, result: FrameResult) -> None:
         """Learn that a frame is written."""
+
+
+class WorkObserver(Protocol):
+    """Follows work that is done a frame at a time: for progress bars."""
+
+    def begin(self, name: str, frames: int) -> None:
+        """Learn what is about to be done, and for how many frames; 0 where that is not known."""
+
+    def advance(self) -> None:
+        """Learn that a frame is done."""
 
 
 class StageTimer(Protocol):

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from tempseg.cli.demo import demo_command
 from tempseg.cli.evaluate import compare_command, eval_command
 from tempseg.cli.models import models_app, pull_for_run
 from tempseg.cli.report import report_command
@@ -147,7 +148,7 @@ def synth(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another scene.")] = 0,
     duration: Annotated[
         float, typer.Option("--duration", min=0.08, max=600, help="Seconds.")
-    ] = 8.0,
+    ] = 10.0,
     width: Annotated[int, typer.Option("--width", min=64, max=3840, help="Pixels.")] = 640,
     height: Annotated[int, typer.Option("--height", min=64, max=2160, help="Pixels.")] = 360,
     quiet: Quiet = False,
@@ -155,12 +156,17 @@ def synth(
 ) -> None:
     """Render a street scene with exact truth: video.mp4, labels/, ids/ and scene.json."""
     from tempseg.api import synthesise
+    from tempseg.cli.progress import ScoringBar
 
-    count = synthesise(out, seed=seed, duration_s=duration, width=width, height=height)
+    with ScoringBar(quiet=quiet) as bar:
+        count = synthesise(
+            out, seed=seed, duration_s=duration, width=width, height=height, observer=bar
+        )
     if not quiet:
         typer.echo(f"{count} frames in {out}")
 
 
+app.command("demo")(demo_command)
 app.command("eval")(eval_command)
 app.command("compare")(compare_command)
 app.command("report")(report_command)

@@ -78,7 +78,10 @@ class ProgressBar:
 
 
 class ScoringBar:
-    """Follows an evaluation on stderr; shows nothing where that is no terminal, or when quiet."""
+    """Follows an evaluation, or a rendering, on stderr: frames done, time left.
+
+    Shows nothing where stderr is no terminal, or when `quiet`.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
         console = Console(stderr=True)
@@ -107,9 +110,9 @@ class ScoringBar:
         self._bar.stop()
 
     def begin(self, name: str, frames: int) -> None:
-        """Name what is scored, and how many frames."""
+        """Name what is done, and for how many frames; 0 where that is not known."""
         title = escape(name.replace("\\", "/").rpartition("/")[2])
-        self._bar.reset(self._task, description=title, total=frames, visible=True)
+        self._bar.reset(self._task, description=title, total=frames or None, visible=True)
 
     def advance(self) -> None:
         """Count a frame."""

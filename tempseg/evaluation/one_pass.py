@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Protocol
 
 from tempseg.evaluation.panel import Panel
 from tempseg.evaluation.playback import STAGES, play
@@ -13,23 +12,13 @@ from tempseg.evaluation.results import Evaluation
 from tempseg.evaluation.setup import Named, Request, set_up
 from tempseg.evaluation.stage_seconds import StageSeconds
 from tempseg.metrics.judge import Judge
+from tempseg.protocols import WorkObserver
 from tempseg.types import VOID_8
 
-__all__ = ["EvaluationObserver", "compare", "evaluate"]
-
+__all__ = ["compare", "evaluate"]
 
 JUDGES = 2
 """Judges that take pairs by turns: one alone waits for the slower direction of each pair."""
-
-
-class EvaluationObserver(Protocol):
-    """Follows an evaluation: for progress bars."""
-
-    def begin(self, name: str, frames: int) -> None:
-        """Learn what is about to be scored, and how many frames."""
-
-    def advance(self) -> None:
-        """Learn that a frame is scored."""
 
 
 def evaluate(
@@ -50,7 +39,7 @@ def evaluate(
     warp_video: Named | None = None,
     compat: str | None = None,
     max_frames: int | None = None,
-    observer: EvaluationObserver | None = None,
+    observer: WorkObserver | None = None,
 ) -> Evaluation:
     """Return a label sequence in figures, beside the per-frame segmenter and the copied keyframe.
 
@@ -91,7 +80,7 @@ def evaluate(
         Count as published scripts do, where a metric knows that way.
     max_frames : int, optional
         Score the first so many frames only.
-    observer : EvaluationObserver, optional
+    observer : WorkObserver, optional
         Follows the progress.
 
     Raises
@@ -139,7 +128,7 @@ def compare(
     cuts: Named | None = None,
     compat: str | None = None,
     max_frames: int | None = None,
-    observer: EvaluationObserver | None = None,
+    observer: WorkObserver | None = None,
 ) -> tuple[Evaluation, ...]:
     """Return several label sequences in figures, each evaluated alike.
 
@@ -180,7 +169,7 @@ def compare(
     )
 
 
-def _evaluate(request: Request, observer: EvaluationObserver | None) -> Evaluation:
+def _evaluate(request: Request, observer: WorkObserver | None) -> Evaluation:
     compared = set_up(request)
     seconds = StageSeconds(STAGES)
     with ExitStack() as stack:

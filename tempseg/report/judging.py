@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tempseg.protocols import WorkObserver
 from tempseg.report.records import RunRecord
 from tempseg.report.views import Judgement
 
 if TYPE_CHECKING:
-    from tempseg.evaluation import Evaluation, EvaluationObserver
+    from tempseg.evaluation import Evaluation
 
 __all__ = ["FROZEN", "judge", "judgement_of", "source_is_there"]
 
@@ -38,7 +39,7 @@ def source_is_there(run: RunRecord) -> bool:
         return False
 
 
-def judge(run: RunRecord, *, observer: EvaluationObserver | None = None) -> Judgement:
+def judge(run: RunRecord, *, observer: WorkObserver | None = None) -> Judgement:
     """Return the scores of a run against its own source.
 
     Raises

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tempseg.protocols import WorkObserver
 from tempseg.report.cards import MomentCard, moment_cards
 from tempseg.report.document import write_document
 from tempseg.report.judging import FROZEN, judge, source_is_there
@@ -43,16 +43,13 @@ from tempseg.report.sections import (
 from tempseg.report.tables import figures_table
 from tempseg.report.views import RunView
 
-if TYPE_CHECKING:
-    from tempseg.evaluation import EvaluationObserver
-
 __all__ = ["PAGE", "write_page"]
 
 PAGE = "report.html"
 
 
 def write_page(
-    folder: str | Path, *, judged: bool = False, observer: EvaluationObserver | None = None
+    folder: str | Path, *, judged: bool = False, observer: WorkObserver | None = None
 ) -> Path:
     """Write `report.html` into the folder of a finished run; return its path.
 
@@ -63,7 +60,7 @@ def write_page(
     judged : bool
         Whether a flow of the metrics' own judges temporal consistency and flicker; left out,
         and said so, where the source is gone.
-    observer : EvaluationObserver, optional
+    observer : WorkObserver, optional
         Follows the judging.
 
     Raises

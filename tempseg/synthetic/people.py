@@ -106,6 +106,10 @@ def _head(clothes: Clothes, *, behind: bool) -> Texture:
     sketch.oval(0.15, 0.155, 0.112, 0.135, clothes.hair)
     if not behind:
         sketch.oval(0.158, 0.185, 0.092, 0.112, clothes.skin)
+        for eye in (0.125, 0.195):
+            sketch.oval(eye, 0.178, 0.012, 0.010, (52, 40, 36))
+        sketch.line((0.161, 0.185), (0.168, 0.212), 0.010, _darker(clothes.skin))
+        sketch.line((0.135, 0.243), (0.186, 0.243), 0.011, (150, 84, 76))
     elif clothes.helmet:
         sketch.oval(0.15, 0.19, 0.095, 0.11, (92, 68, 50))
     if clothes.helmet:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.class_sets import ClassSet
+from tempseg.synthetic.events import Event
 from tempseg.synthetic.raster import Fog, Layer, owners, paint
 from tempseg.types import VOID_8, FloatArray, UInt8Array
 
@@ -51,6 +52,10 @@ class Shot(Protocol):
     @property
     def frame_count(self) -> int:
         """Number of frames."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """What happens to whole frames, counted from the shot's start."""
 
     @property
     def fog(self) -> Fog | None:
@@ -119,6 +124,14 @@ class Scene:
     def cuts(self) -> tuple[int, ...]:
         """Indices of frames that begin a new shot; frame 0 is none."""
         return tuple(self._starts[1:-1])
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happens to whole frames, cuts included, in order; labels are exact throughout."""
+        found = [Event("cut", cut, cut) for cut in self.cuts]
+        for shot, start in zip(self._shots, self._starts, strict=False):
+            found += [event.later(start) for event in shot.events]
+        return tuple(sorted(found, key=lambda event: event.first))
 
     def render(self, index: int) -> SceneFrame:
         """Return a frame with its truth.

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tempseg.class_sets import ClassSet
+from tempseg.synthetic.events import Event
 from tempseg.synthetic.raster import Fog, Layer, Texture
 from tempseg.synthetic.scene import Scene
 from tempseg.synthetic.sketch import clouds
@@ -68,6 +69,7 @@ class _ShapesShot:
     shapes: Sequence[tuple[int, MovingShape, Texture]]
     first: int
     frame_count: int
+    events: Sequence[Event] = ()
     fog: Fog | None = None
     grain: float = 0.0
     vignette: float = 0.0

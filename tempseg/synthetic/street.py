@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import pi, sin
+from math import exp, pi, sin
+from typing import Literal
 
 import numpy as np
 
 from tempseg.class_sets import class_set
 from tempseg.synthetic import materials
+from tempseg.synthetic.events import Event
 from tempseg.synthetic.furniture import Standing
 from tempseg.synthetic.people import Clothes, Cyclist, Walker
 from tempseg.synthetic.raster import Fog, Layer
@@ -33,6 +35,18 @@ __all__ = ["STREET_CLASSES", "street_scene"]
 
 STREET_CLASSES = class_set("camvid")
 
+CLOUD_S = 2.2, 4.2
+"""From when to when a cloud comes before the sun, in the first shot."""
+
+JOLT_S = 1.2
+"""When the car that carries the camera goes over a pothole."""
+
+FLASH_S, FADE_S = 2.0, 0.6
+"""When something flashes in the second shot, and how long its end fades to black."""
+
+LONG_ENOUGH_S = 2.5
+"""A second shot shorter than this has no fade: there would be little else."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _StreetShot:
@@ -46,13 +60,17 @@ class _StreetShot:
     light: Callable[[float], float]
     frame_rate: Fraction
     frame_count: int
+    events: Sequence[Event]
     fog: Fog | None
     grain: float = 1.5
     vignette: float = 0.22
 
     def exposure(self, frame: int) -> float:
         """Return the factor on all light in a frame."""
-        return self.light(float(frame / self.frame_rate))
+        light = self.light(float(frame / self.frame_rate))
+        for event in self.events:
+            light *= event.gain(frame)
+        return light
 
     def layers(self, frame: int) -> Sequence[Layer]:
         """Return the planes of a frame, back to front."""
@@ -75,14 +93,17 @@ def street_scene(
     width: int = 640,
     height: int = 360,
     frame_rate: Fraction | int = 25,
-    duration_s: float = 8.0,
+    duration_s: float = 10.0,
 ) -> Scene:
     """Return a street filmed in two shots, with exact labels, ids and motion.
 
-    The first shot, five eighths of the time, drives down a sunny street: cars pass both ways,
-    somebody walks behind a parked van, comes out and crosses, others fall behind and leave the
-    picture, and a cloud dims the light. The second stands on a pavement in the evening while a
-    cyclist and cars pass.
+    The first shot, half of the time, drives down a sunny street: cars pass both ways, somebody
+    walks behind a parked van, comes out and crosses, others fall behind and leave the picture,
+    the camera jolts, and a cloud dims the light. The second stands on a pavement in the evening
+    while a cyclist and cars pass; something flashes, somebody who crosses leaves the picture as
+    the camera looks aside and comes back, and the end fades to black. What a shorter scene has
+    no time for is left out; `Scene.events` tells what happens when. Labels, ids and motion are
+    exact throughout, however bright or dark the picture.
 
     Parameters
     ----------
@@ -99,7 +120,7 @@ def street_scene(
     --------
     >>> scene = street_scene(width=160, height=90, duration_s=0.4)
     >>> len(scene), scene.cuts
-    (10, (6,))
+    (10, (5,))
     >>> scene.render(0).labels.shape
     (90, 160)
     """
@@ -111,7 +132,7 @@ def street_scene(
     frames = round(duration_s * rate)
     if frames < 2:
         raise ValueError(f"duration_s is {duration_s}, expected at least {float(2 / rate):g}")
-    first = min(max(1, round(frames * 0.625)), frames - 1)
+    first = frames // 2
     shots = (
         _drive(np.random.default_rng([seed, 1]), width, height, rate, first),
         _evening(np.random.default_rng([seed, 2]), width, height, rate, frames - first),
@@ -163,14 +184,15 @@ def _drive(
 
     def camera(time_s: float) -> Camera:
         t = time_s
-        shake = 0.0011 * sin(2 * pi * 2.3 * t) + 0.0007 * sin(2 * pi * 3.7 * t + 1)
+        shake = 0.0022 * sin(2 * pi * 2.3 * t) + 0.0014 * sin(2 * pi * 3.7 * t + 1)
+        shake += _jolt(t - JOLT_S)
         return Camera(
             (
                 1.35 + 0.07 * sin(0.9 * t),
                 1.52 + 0.014 * sin(2 * pi * 1.3 * t),
                 5.2 * t,
             ),
-            yaw=-0.035 + 0.014 * sin(0.7 * t + 0.4),
+            yaw=-0.035 + 0.014 * sin(0.7 * t + 0.4) + 0.0016 * sin(2 * pi * 1.9 * t + 2),
             pitch=0.012 + shake + 0.003 * sin(1.9 * t),
             roll=0.005 * sin(1.3 * t) + 0.4 * shake,
             focal_px=0.95 * max(width, height * 16 / 9),
@@ -179,10 +201,10 @@ def _drive(
         )
 
     def light(time_s: float) -> float:
-        share = min(max((time_s - 2.2) / 2.0, 0.0), 1.0)
-        return 1.04 - 0.30 * share * share * (3 - 2 * share)
+        return 1.04 - 0.30 * _eased(time_s, *CLOUD_S)
 
-    return _shot(made, cast, camera, light, rate, frames)
+    cloud = _lasting("light", CLOUD_S, rate, frames)
+    return _shot(made, cast, camera, light, rate, frames, cloud)
 
 
 def _evening(
@@ -211,13 +233,17 @@ def _evening(
                 speed_z=-1.3, height=1.7, phase=0.5)  # fmt: skip
     cast.walker(Clothes((120, 140, 96), (50, 50, 56), (110, 80, 50)), x=-4.6, z=28.0, speed_x=1.5,
                 height=1.74, phase=0.1)  # fmt: skip
+    cast.walker(Clothes((214, 206, 60), (56, 62, 84), (60, 40, 28)), x=8.3, z=8.0, speed_x=-1.5,
+                height=1.76, phase=0.7)  # fmt: skip
 
     def camera(time_s: float) -> Camera:
         t = time_s
         hand = 0.0016 * sin(2 * pi * 1.1 * t) + 0.0008 * sin(2 * pi * 2.6 * t + 2)
+        hand += 0.0020 * sin(2 * pi * 2.2 * t) * _eased(t, 1.7, 2.2)
+        aside = 0.18 * sin(pi * min(max((t - 2.8) / 1.3, 0.0), 1.0)) ** 2
         return Camera(
             (-6.0 + 0.012 * sin(2.1 * t), 1.66 + 0.010 * sin(1.7 * t), 0.0),
-            yaw=0.33 + 0.045 * t + 0.8 * hand,
+            yaw=0.33 + 0.045 * t + 0.8 * hand - aside,
             pitch=0.030 + hand,
             roll=0.004 * sin(1.1 * t),
             focal_px=0.95 * max(width, height * 16 / 9),
@@ -225,7 +251,30 @@ def _evening(
             height=height,
         )
 
-    return _shot(made, cast, camera, lambda _: 1.02, rate, frames)
+    flash = round(FLASH_S * rate)
+    events = [Event("flash", flash, flash + 1)] if flash + 1 < frames else []
+    if frames >= LONG_ENOUGH_S * rate:
+        events.append(Event("fade", frames - round(FADE_S * rate), frames - 1))
+    return _shot(made, cast, camera, lambda _: 1.02, rate, frames, events)
+
+
+def _eased(time_s: float, start_s: float, end_s: float) -> float:
+    """Return 0 before a time and 1 after another, smooth between."""
+    share = min(max((time_s - start_s) / (end_s - start_s), 0.0), 1.0)
+    return share * share * (3 - 2 * share)
+
+
+def _jolt(since_s: float) -> float:
+    """Return by how much a pothole pitches the camera, in radians."""
+    return 0.013 * exp(-since_s / 0.22) * sin(2 * pi * 2.8 * since_s) if since_s > 0 else 0.0
+
+
+def _lasting(
+    kind: Literal["light"], span_s: tuple[float, float], rate: Fraction, frames: int
+) -> list[Event]:
+    """Return an event as far as the shot's length lets it happen."""
+    first, last = (round(moment * rate) for moment in span_s)
+    return [Event(kind, first, min(last, frames - 1))] if first < frames else []
 
 
 def _shot(
@@ -235,6 +284,7 @@ def _shot(
     light: Callable[[float], float],
     rate: Fraction,
     frames: int,
+    events: Sequence[Event],
 ) -> _StreetShot:
     look = made.look
     return _StreetShot(
@@ -246,5 +296,6 @@ def _shot(
         light,
         rate,
         frames,
+        events,
         Fog(look.horizon, look.fog_m),
     )
