@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tempseg.api import ConfigLike, RunSummary, effective_config, report, run, segment
+from tempseg.api import ConfigLike, RunSummary, effective_config, report, run
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, SourceError
 from tempseg.evaluation import Evaluation, evaluate
@@ -26,7 +27,7 @@ PER_FRAME = "per-frame"
 """The folder, in that of the demo, of the run with the model on every frame."""
 
 RUN_IN_S = 1.6
-"""So much of the clip goes through before the clock starts: on a first run kernels are compiled."""
+"""So much of the clip goes through before the clock starts: a first run compiles kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ def demo(
             place,
             config=settings,
             overwrite=overwrite,
-            observer=None if observer is None else _Counted(observer, name),
+            observer=_counted(observer, name),
             command=command,
         )
         for place, settings, name in (
@@ -221,10 +222,12 @@ def demo(
 
 
 def _run_in(clip: Clip, config: Config, observer: WorkObserver | None) -> None:
-    """Send the clip's beginning through, so that neither clock counts compiling."""
-    if observer is not None:
-        observer.begin("running in", 0)
-    part = load_config(overrides=config.set_keys() | {"source.end": RUN_IN_S})
-    for _ in segment(clip.video, config=part):
-        if observer is not None:
-            observer.advance()
+    """Send the clip's beginning through, so that neither clock counts what a first run takes."""
+    part: dict[str, object] = {"source.end": RUN_IN_S, "output.report": False}
+    settings = load_config(overrides=config.set_keys() | part)
+    with tempfile.TemporaryDirectory(prefix="tempseg-") as place:
+        run(clip.video, place, config=settings, observer=_counted(observer, "running in"))
+
+
+def _counted(observer: WorkObserver | None, name: str) -> _Counted | None:
+    return None if observer is None else _Counted(observer, name)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 
 from tempseg.synthetic import furniture, materials
+from tempseg.synthetic.cyclists import Cyclist, bicycle
 from tempseg.synthetic.furniture import Builder, Standing
-from tempseg.synthetic.people import Clothes, Cyclist, PersonSkin, Walker, bicycle
+from tempseg.synthetic.people import Clothes, PersonSkin, Walker
 from tempseg.synthetic.raster import Texture
 from tempseg.synthetic.sketch import Colour, Sketch
 from tempseg.synthetic.vehicles import Car, CarBody, CarSkin
@@ -272,7 +274,14 @@ class Cast:
         )  # fmt: skip
 
     def cyclist(
-        self, clothes: Clothes, colour: Colour, *, x: float, z: float, speed: float
+        self,
+        clothes: Clothes,
+        colour: Colour,
+        *,
+        x: float,
+        z: float,
+        speed: float,
+        slows: tuple[float, float] = (inf, 1.0),
     ) -> None:
         """Add somebody on a bicycle."""
         surface, number = self._numbers()
@@ -280,5 +289,5 @@ class Cast:
         self.actors.append(
             Cyclist(PersonSkin(clothes), parts["frame"], parts["wheel"], parts["bar"],
                     parts["tyre"], surface, number, x, z, speed, self.made.look.light_front,
-                    self.made.shadow)
+                    self.made.shadow, slows)
         )  # fmt: skip

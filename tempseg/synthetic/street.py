@@ -12,9 +12,10 @@ import numpy as np
 
 from tempseg.class_sets import class_set
 from tempseg.synthetic import materials
+from tempseg.synthetic.cyclists import Cyclist
 from tempseg.synthetic.events import Event
 from tempseg.synthetic.furniture import Standing
-from tempseg.synthetic.people import Clothes, Cyclist, Walker
+from tempseg.synthetic.people import Clothes, Walker
 from tempseg.synthetic.raster import Fog, Layer
 from tempseg.synthetic.scene import Scene
 from tempseg.synthetic.stage import (
@@ -218,7 +219,7 @@ def _evening(
     put_sign(made, "limit", -5.7, 24.0, 2.2)
     cast = Cast(made, 101)
     cast.cyclist(Clothes((60, 130, 170), (52, 50, 58), (220, 220, 214), helmet=True),
-                 (176, 44, 40), x=-3.9, z=17.5, speed=-3.6)  # fmt: skip
+                 (176, 44, 40), x=-3.9, z=17.5, speed=-3.6, slows=(1.7, 0.4))  # fmt: skip
     cast.car(HATCHBACK, (196, 176, 130), x=1.8, z=4.0, speed=8.0, faces=1)
     cast.car(SALOON, (54, 74, 96), x=-1.6, z=38.0, speed=-9.5, faces=-1)
     cast.car(HATCHBACK, (128, 40, 46), x=1.8, z=-14.0, speed=8.5, faces=1)
