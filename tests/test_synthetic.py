@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
 
-from tempseg.synthetic import MovingShape, Scene, SceneFrame, moving_shapes, street_scene
+from tempseg.synthetic import Event, MovingShape, Scene, SceneFrame, moving_shapes, street_scene
 
-CAR, PEDESTRIAN, BICYCLIST = 8, 9, 10
+ROAD, CAR, PEDESTRIAN, BICYCLIST = 3, 8, 9, 10
+RETURNING = 112
+"""Who crosses in the evening."""
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +99,7 @@ def test_nothing_is_visible_before_a_shot_begins(street, index):
     assert not frame.flow.any()
 
 
-@pytest.mark.parametrize("index", [1, 40, 70, 124, 126, 150, 199])
+@pytest.mark.parametrize("index", [1, 40, 70, 124, 126, 150, 175, 177, 199, 215, 248])
 def test_labels_pulled_by_the_flow_are_the_labels(street, index):
     before, now = street.render(index - 1), street.render(index)
     agree = pulled(before.labels, now.flow, nearest=True) == now.labels
@@ -180,9 +184,68 @@ def test_the_light_dims_in_the_first_shot(street):
     assert street.render(110).image.mean() < 0.9 * street.render(50).image.mean()
 
 
+def test_the_scene_tells_what_happens_when(street):
+    happened = [(event.kind, event.first, event.last) for event in street.events]
+    assert happened == [
+        ("light", 55, 105),
+        ("cut", 125, 125),
+        ("flash", 175, 176),
+        ("fade", 235, 249),
+    ]
+
+
+def test_a_flash_lasts_two_frames(street):
+    before, *bright, after = (street.render(i).image.mean() for i in (174, 175, 176, 177))
+    assert min(bright) > 1.2 * before
+    assert after == pytest.approx(before, rel=0.02)
+
+
+def test_the_end_fades_to_black(street):
+    levels = [street.render(i).image.mean() for i in (234, *range(235, 250, 7))]
+    assert all(a > b for a, b in itertools.pairwise(levels))
+    assert levels[-1] < 0.06 * levels[0]
+
+
+@pytest.mark.parametrize("index", [175, 249])
+def test_flash_and_fade_leave_the_truth_as_it_is(street, index):
+    before, now = street.render(index - 1), street.render(index)
+    assert now.visible.mean() > 0.95
+    assert (before.labels == now.labels).mean() > 0.95
+    assert set(np.unique(now.labels)) >= {ROAD, CAR, PEDESTRIAN}
+
+
+def test_somebody_leaves_the_picture_and_comes_back_under_one_id(street):
+    sizes = [int((street.render(i).ids == RETURNING).sum()) for i in (199, 204, 210, 215, 225)]
+    assert sizes[0] > 100
+    assert sizes[1:4] == [0, 0, 0]
+    assert sizes[4] > 100
+    # The camera looked aside: the one who left was at the right edge on both sides of the gap.
+    for index in (203, 216):
+        columns = np.flatnonzero((street.render(index).ids == RETURNING).any(axis=0))
+        assert columns.max() > 300
+
+
+def test_the_camera_jolts(street):
+    def rise(index):
+        frame = street.render(index)
+        return float(np.median(frame.flow[..., 1][frame.visible]))
+
+    assert max(abs(rise(i)) for i in range(31, 36)) > 2 * max(abs(rise(i)) for i in (50, 51, 52))
+
+
+def test_a_short_scene_has_only_its_cut():
+    scene = street_scene(width=64, height=36, duration_s=2)
+    assert [event.kind for event in scene.events] == ["cut"]
+
+
+def test_an_event_that_ends_before_it_begins_is_refused():
+    with pytest.raises(ValueError, match="first <= last"):
+        Event("flash", 9, 8)
+
+
 def test_frames_outside_the_scene_are_refused(street):
-    with pytest.raises(IndexError, match="give 0 to 199"):
-        street.render(200)
+    with pytest.raises(IndexError, match="give 0 to 249"):
+        street.render(250)
 
 
 def test_a_scene_of_one_frame_is_refused():
