@@ -5,7 +5,7 @@ BIN="$PWD/.venv/bin"
 
 _make_environment() {
     local python stamp wanted
-    wanted=$(cksum pyproject.toml)
+    wanted=$(cat pyproject.toml setup.py | cksum)
     stamp=.venv/made-from
     if [[ -f $stamp && $(cat "$stamp") == "$wanted" ]]; then
         return

@@ -1,4 +1,4 @@
-"""The README's picture, out of the demo's results: scripts/readme_picture.py out/demo/run."""
+"""The README's picture, out of the demo's results: scripts/readme_picture.py out/demo."""
 
 from __future__ import annotations
 

@@ -175,4 +175,4 @@ def test_every_file_that_is_to_be_installed_is_there():
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     for package, files in setuptools["package-data"].items():
         folder = ROOT / setuptools["package-dir"][package]
-        assert [name for name in files if not (folder / name).is_file()] == []
+        assert [pattern for pattern in files if not any(folder.glob(pattern))] == []
