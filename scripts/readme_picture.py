@@ -32,7 +32,10 @@ def main() -> None:
     with (run / "frames.csv").open() as table:
         rows = list(csv.DictReader(table))
     keys = [i for i, row in enumerate(rows) if row["origin"] == "segmented"]
-    first = next(k for k, following in itertools.pairwise(keys) if following - k > 10)
+    # A span of the second shot, where a car drives into the picture.
+    cut = next(i for i, row in enumerate(rows) if row["reason"] == "scene_cut")
+    spans = itertools.pairwise(keys)
+    first = next(k for k, following in spans if k >= cut and following - k > 10)
     last = keys[keys.index(first) + 1]
     shown = (first, (first + last) // 2, last)
     with av.open(str(run / "overlay.mp4")) as container:
