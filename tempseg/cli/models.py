@@ -27,7 +27,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 @models_app.command("list")
 def list_models(debug: Debug = False) -> None:  # noqa: ARG001 - read by main, which sees every error
     """List the models: name, classes, size, licence, and whether it is in the cache."""
-    from tempseg.zoo import cached_model, zoo_entries
+    from tempseg.zoo import zoo_entries
 
     rows = [
         (
@@ -35,7 +35,7 @@ def list_models(debug: Debug = False) -> None:  # noqa: ARG001 - read by main, w
             _class_words(entry),
             _size_words(entry),
             entry.licence,
-            "cached" if cached_model(entry) else "",
+            _place_words(entry),
             entry.title,
         )
         for entry in zoo_entries()
@@ -59,7 +59,10 @@ def info(name: Name, debug: Debug = False) -> None:  # noqa: ARG001 - read by ma
         ("licence", entry.licence),
         ("home", entry.home),
         ("input", entry.input),
-        ("cache", str(cached) if cached else f"not there; tempseg models pull {entry.name}"),
+        (
+            "embedded" if entry.embedded else "cache",
+            str(cached) if cached else f"not there; tempseg models pull {entry.name}",
+        ),
     ]
     for file in entry.files:
         lines += [("address", file.address), ("sha256", _checksum_words(entry, file))]
@@ -156,15 +159,33 @@ class TransferBar:
         self._bar.update(self._task, advance=count)
 
 
+def _place_words(entry: ZooEntry) -> str:
+    from tempseg.zoo import cached_model
+
+    if entry.embedded:
+        return "embedded"
+    return "cached" if cached_model(entry) else ""
+
+
 def _class_words(entry: ZooEntry) -> str:
     classes = entry.segmenter.get("classes", "objects")
     return classes if isinstance(classes, str) else f"{len(classes)} classes"
 
 
 def _size_words(entry: ZooEntry) -> str:
+    if entry.embedded:
+        return f"{_embedded_bytes(entry) / 1e6:.1f} MB"
     sizes = [file.bytes for file in entry.files]
     known = [size for size in sizes if size is not None]
     return f"{sum(known) / 1e6:.1f} MB" if len(known) == len(sizes) else "unknown"
+
+
+def _embedded_bytes(entry: ZooEntry) -> int:
+    from tempseg.zoo import fetch
+
+    model = fetch(entry)
+    files = [model] if model.is_file() else [path for path in model.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files)
 
 
 def _checksum_words(entry: ZooEntry, file: ZooFile) -> str:
