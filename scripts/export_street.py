@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -25,17 +26,19 @@ SMALLEST_AGREEMENT = 0.999
 LARGEST_BYTES = 3_000_000
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Parse, export, check, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("work", type=Path, help="the --work of train_street.py")
     parser.add_argument("--camvid", type=Path, required=True, metavar="FOLDER",
                         help="pictures to compare the answers on")  # fmt: skip
+    parser.add_argument("--checkpoint", default="checkpoint.npz", metavar="NAME",
+                        help="which of its checkpoints (default: %(default)s)")  # fmt: skip
     parser.add_argument("--to", type=Path, default=Path("tempseg/zoo/street"), metavar="DIR",
                         help="(default: %(default)s)")  # fmt: skip
     parser.add_argument("--pictures", type=int, default=12, metavar="N",
                         help="how many to compare (default: %(default)s)")  # fmt: skip
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     try:
         return _export(arguments)
     except MaterialError as error:
@@ -49,7 +52,7 @@ def _export(arguments: argparse.Namespace) -> int:
     learner = Learner(
         tf.ones(CLASS_COUNT).numpy() / CLASS_COUNT, LearningSettings(), height=height, width=width
     )
-    position = restored(arguments.work / "checkpoint.npz", learner.variables())
+    position = restored(arguments.work / arguments.checkpoint, learner.variables())
     network = folded(learner.averaged)
     saved_model, litert = arguments.to / "saved_model", arguments.to / "street.tflite"
     write_saved_model(network, saved_model)

@@ -98,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    checkpoint = arguments.work / "checkpoint.npz"
+    if arguments.resume and not checkpoint.is_file():
+        raise MaterialError(f"{checkpoint}: nothing to go on from; start without --resume")
     filmed = camvid_pictures(arguments.camvid)
     learnt, held = split_tails(filmed.names, arguments.hold_out)
     height, width = filmed.labels.shape[1:]
@@ -111,7 +114,6 @@ def _train(arguments: argparse.Namespace) -> None:
         class_shares(filmed.labels[learnt]), LearningSettings(),
         height=height, width=width, seed=arguments.seed,
     )  # fmt: skip
-    checkpoint = arguments.work / "checkpoint.npz"
     position = restored(checkpoint, learner.variables()) if arguments.resume else Position()
     judges = {"held_out_miou": filmed.pick(held), "rendered_miou": unseen}
     mixtures = [
@@ -126,10 +128,10 @@ def _train(arguments: argparse.Namespace) -> None:
         mixture = mixtures[1 if stage.everything else 0]
         print(f"stage {stage.name}", flush=True)
         position = _run(stage, position, learner, mixture, judges, arguments)
-        # The weights of each stage are kept: the first one's are those that were scored honestly.
-        learner.averaged.save_weights(arguments.work / f"{stage.name}.weights.h5")
         position = Position(stage=index + 1, step=position.step)
-        saved(checkpoint, learner.variables(), position)
+        # What each stage ended with is kept: the first one never saw what was held out.
+        for path in (checkpoint, arguments.work / f"{stage.name}.npz"):
+            saved(path, learner.variables(), position)
 
 
 def _stages(arguments: argparse.Namespace, mixtures: list[Mixture]) -> list[Stage]:

@@ -21,7 +21,7 @@ def write_saved_model(network: keras.Model, folder: Path) -> None:
     can hold them, as `folded` sees to.
     """
     shape = network.input_shape
-    held = [tf.constant(value.numpy(), tf.float16) for value in network.variables]
+    held = [tf.constant(value.value.numpy(), tf.float16) for value in network.variables]
 
     def answer(picture: tf.Tensor) -> dict[str, tf.Tensor]:
         weights = [tf.cast(value, tf.float32) for value in held]

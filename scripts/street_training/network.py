@@ -117,7 +117,9 @@ def folded(
     for layer in plain.layers:
         if not isinstance(layer, layers.Conv2D):
             continue
-        kernel, *bias = (variable.numpy() for variable in network.get_layer(layer.name).weights)
+        kernel, *bias = (
+            variable.value.numpy() for variable in network.get_layer(layer.name).weights
+        )
         if not bias:
             norm = network.get_layer(_norm_name(layer.name))
             factor, shift = (part.numpy() for part in norm.factor_and_shift())

@@ -78,7 +78,7 @@ def rate_at(stage: Stage, position: Position) -> float:
 def saved(path: Path, variables: list[keras.Variable], position: Position) -> None:
     """Write all variables and the position; the file before stays until this one is whole."""
     part = path.with_name(path.name + ".part.npz")
-    arrays = {f"v{index:04}": np.array(value) for index, value in enumerate(variables)}
+    arrays = {f"v{index:04}": value.value.numpy() for index, value in enumerate(variables)}
     np.savez(part, position=json.dumps(asdict(position)), **arrays)
     part.replace(path)
 

@@ -100,7 +100,7 @@ def pull_for_run(model: str | None, *, quiet: bool) -> None:
     from tempseg.zoo import entry_for, fetch
 
     entry = None if model is None else entry_for(model)
-    if entry is not None:
+    if entry is not None and not entry.embedded:
         with TransferBar(entry.name, quiet=quiet) as bar:
             fetch(entry, observer=bar)
 
@@ -162,9 +162,10 @@ class TransferBar:
 def _place_words(entry: ZooEntry) -> str:
     from tempseg.zoo import cached_model
 
+    found = cached_model(entry)
     if entry.embedded:
-        return "embedded"
-    return "cached" if cached_model(entry) else ""
+        return "embedded" if found else "missing"
+    return "cached" if found else ""
 
 
 def _class_words(entry: ZooEntry) -> str:
@@ -173,19 +174,19 @@ def _class_words(entry: ZooEntry) -> str:
 
 
 def _size_words(entry: ZooEntry) -> str:
-    if entry.embedded:
-        return f"{_embedded_bytes(entry) / 1e6:.1f} MB"
-    sizes = [file.bytes for file in entry.files]
+    sizes = _embedded_sizes(entry) if entry.embedded else [file.bytes for file in entry.files]
     known = [size for size in sizes if size is not None]
     return f"{sum(known) / 1e6:.1f} MB" if len(known) == len(sizes) else "unknown"
 
 
-def _embedded_bytes(entry: ZooEntry) -> int:
-    from tempseg.zoo import fetch
+def _embedded_sizes(entry: ZooEntry) -> list[int | None]:
+    from tempseg.zoo import cached_model
 
-    model = fetch(entry)
-    files = [model] if model.is_file() else [path for path in model.rglob("*") if path.is_file()]
-    return sum(path.stat().st_size for path in files)
+    model = cached_model(entry)
+    if model is None:
+        return [None]
+    files = [model] if model.is_file() else sorted(model.rglob("*"))
+    return [path.stat().st_size for path in files if path.is_file()]
 
 
 def _checksum_words(entry: ZooEntry, file: ZooFile) -> str:
