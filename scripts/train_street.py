@@ -203,7 +203,7 @@ def _tell(
         if pictures is not None and len(pictures):
             classes = scored(learner.averaged, pictures)
             row[name] = f"{100 * np.nanmean(classes):.2f}"
-            print(f"  {name}: " + " ".join(f"{100 * value:.0f}" for value in classes))
+            print(f"  {name}: " + " ".join(f"{100 * value:.1f}" for value in classes))
     print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
     table = work / "curves.csv"
     append_row(table, row)
