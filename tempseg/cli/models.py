@@ -27,7 +27,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 @models_app.command("list")
 def list_models(debug: Debug = False) -> None:  # noqa: ARG001 - read by main, which sees every error
     """List the models: name, classes, size, licence, and whether it is in the cache."""
-    from tempseg.zoo import cached_model, zoo_entries
+    from tempseg.zoo import zoo_entries
 
     rows = [
         (
@@ -35,7 +35,7 @@ def list_models(debug: Debug = False) -> None:  # noqa: ARG001 - read by main, w
             _class_words(entry),
             _size_words(entry),
             entry.licence,
-            "cached" if cached_model(entry) else "",
+            _place_words(entry),
             entry.title,
         )
         for entry in zoo_entries()
@@ -59,7 +59,10 @@ def info(name: Name, debug: Debug = False) -> None:  # noqa: ARG001 - read by ma
         ("licence", entry.licence),
         ("home", entry.home),
         ("input", entry.input),
-        ("cache", str(cached) if cached else f"not there; tempseg models pull {entry.name}"),
+        (
+            "embedded" if entry.embedded else "cache",
+            str(cached) if cached else f"not there; tempseg models pull {entry.name}",
+        ),
     ]
     for file in entry.files:
         lines += [("address", file.address), ("sha256", _checksum_words(entry, file))]
@@ -97,7 +100,7 @@ def pull_for_run(model: str | None, *, quiet: bool) -> None:
     from tempseg.zoo import entry_for, fetch
 
     entry = None if model is None else entry_for(model)
-    if entry is not None:
+    if entry is not None and not entry.embedded:
         with TransferBar(entry.name, quiet=quiet) as bar:
             fetch(entry, observer=bar)
 
@@ -156,15 +159,34 @@ class TransferBar:
         self._bar.update(self._task, advance=count)
 
 
+def _place_words(entry: ZooEntry) -> str:
+    from tempseg.zoo import cached_model
+
+    found = cached_model(entry)
+    if entry.embedded:
+        return "embedded" if found else "missing"
+    return "cached" if found else ""
+
+
 def _class_words(entry: ZooEntry) -> str:
     classes = entry.segmenter.get("classes", "objects")
     return classes if isinstance(classes, str) else f"{len(classes)} classes"
 
 
 def _size_words(entry: ZooEntry) -> str:
-    sizes = [file.bytes for file in entry.files]
+    sizes = _embedded_sizes(entry) if entry.embedded else [file.bytes for file in entry.files]
     known = [size for size in sizes if size is not None]
     return f"{sum(known) / 1e6:.1f} MB" if len(known) == len(sizes) else "unknown"
+
+
+def _embedded_sizes(entry: ZooEntry) -> list[int | None]:
+    from tempseg.zoo import cached_model
+
+    model = cached_model(entry)
+    if model is None:
+        return [None]
+    files = [model] if model.is_file() else sorted(model.rglob("*"))
+    return [path.stat().st_size for path in files if path.is_file()]
 
 
 def _checksum_words(entry: ZooEntry, file: ZooFile) -> str:

@@ -37,7 +37,10 @@ def resolve_model(model: str) -> str:
 
 
 def cached_model(entry: ZooEntry, cache: Path | None = None) -> Path | None:
-    """Return where a model lies in the cache, or none where files are missing or wrong."""
+    """Return where a model lies, here or in the cache; none where files are missing or wrong."""
+    if entry.embedded:
+        model = _embedded(entry)
+        return model if model.exists() else None
     cache = cache_folder() if cache is None else cache
     folder = cache / entry.name
     model = folder / entry.model
@@ -78,6 +81,11 @@ def fetch(
     ZooError
         When a file cannot be had or is not the right one; says where to put it by hand.
     """
+    if entry.embedded:
+        model = _embedded(entry)
+        if not model.exists():
+            raise ZooError(f"{entry.name}: {model} should have come with tempseg; install it anew")
+        return model
     cache = cache_folder() if cache is None else cache
     if mirror is None and os.environ.get("TEMPSEG_MIRROR"):
         mirror = Path(os.environ["TEMPSEG_MIRROR"]).expanduser()
@@ -101,6 +109,10 @@ def fetch(
     if not model.exists():
         raise ZooError(f"{entry.name}: {model} was not among what was unpacked")
     return model
+
+
+def _embedded(entry: ZooEntry) -> Path:
+    return Path(__file__).parent / entry.model
 
 
 def _is_there(entry: ZooEntry, file: ZooFile, cache: Path) -> bool:

@@ -95,11 +95,13 @@ class ZooEntry:
     model : str
         The file or folder to open, in the model's folder.
     files : tuple of ZooFile
-        Fetched in this order; at most one archive.
+        Fetched in this order; at most one archive; none where the model is embedded.
     segmenter : mapping
         The `[segmenter]` keys that the model needs.
     note : str
         What else to know, such as that it was never tried.
+    embedded : bool
+        It came with the package: `model` lies in this package's folder.
     """
 
     name: str
@@ -111,11 +113,15 @@ class ZooEntry:
     files: tuple[ZooFile, ...]
     segmenter: Mapping[str, Any]
     note: str = ""
+    embedded: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is no name: small letters, digits and hyphens")
-        if not self.files or sum(file.archive is not None for file in self.files) > 1:
+        if self.embedded and self.files:
+            raise ValueError(f"{self.name}: is embedded, and has files to fetch")
+        archives = sum(file.archive is not None for file in self.files)
+        if archives > 1 or not (self.files or self.embedded):
             raise ValueError(f"{self.name}: needs files, and at most one archive among them")
         object.__setattr__(self, "segmenter", MappingProxyType(dict(self.segmenter)))
 
@@ -131,7 +137,8 @@ def read_table(text: str) -> tuple[ZooEntry, ...]:
     entries = []
     for row in tomllib.loads(text)["models"]:
         listed = tuple(
-            ZooFile(**{**file, "also": tuple(file.get("also", ()))}) for file in row["files"]
+            ZooFile(**{**file, "also": tuple(file.get("also", ()))})
+            for file in row.get("files", ())
         )
         entries.append(ZooEntry(**{**row, "files": listed}))
     names = [entry.name for entry in entries]
@@ -174,7 +181,8 @@ def find_entry(name: str) -> ZooEntry:
 def entry_for(model: str) -> ZooEntry | None:
     """Return the zoo's model that a MODEL stands for; none where it is a path or a prefixed name.
 
-    What exists on disk goes before a zoo name.
+    What exists on disk goes before a zoo name; only an embedded model's is not hidden by a folder
+    that holds no model, such as one of a rendered street.
 
     Raises
     ------
@@ -191,9 +199,13 @@ def entry_for(model: str) -> ZooEntry | None:
     tempseg.zoo.errors.ZooError: there is no file, folder or zoo model 'coral-vok'; \
 did you mean coral-voc or coral-voc-small? (tempseg models list)
     """
-    if not _NAME.fullmatch(model) or Path(model).exists():
+    if not _NAME.fullmatch(model):
         return None
     entries = {entry.name: entry for entry in zoo_entries()}
+    path = Path(model)
+    is_other_folder = path.is_dir() and not (path / "saved_model.pb").is_file()
+    if path.exists() and not (is_other_folder and model in entries and entries[model].embedded):
+        return None
     if model in entries:
         return entries[model]
     near = _nearest(model, list(entries))

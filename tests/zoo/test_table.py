@@ -58,6 +58,15 @@ def test_a_path_that_exists_goes_before_a_name(tmp_path, monkeypatch) -> None:
     assert entry_for("selfie") is None
 
 
+def test_an_embedded_model_is_hidden_by_a_model_of_its_name_only(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "street"
+    folder.mkdir()  # as `tempseg synth street` leaves it
+    assert entry_for("street") == find_entry("street")
+    (folder / "saved_model.pb").touch()
+    assert entry_for("street") is None
+
+
 @pytest.mark.parametrize(
     "model",
     ["a/selfie", "selfie.tflite", "masks:selfie", "python:a:b", "", ".", "m" * 300, "a\0b", "A b"],
@@ -71,7 +80,7 @@ def test_what_cannot_be_a_name_is_left_to_the_segmenters(model: str) -> None:
     [
         ("selfy", "did you mean selfie"),
         ("cityscapes", "did you mean coral-cityscapes"),
-        ("x", "there are deeplab-voc-257, coral-voc"),
+        ("x", "there are street, street-savedmodel, deeplab-voc-257"),
     ],
 )
 def test_a_wrong_name_is_told_with_the_nearest(wrong: str, told: str) -> None:
@@ -97,6 +106,8 @@ def test_a_table_is_read() -> None:
         (ROW + FILE + ROW + FILE, ValueError),
         (ROW.replace('"toy"', '"Toy"') + FILE, ValueError),
         (ROW.replace("segmenter = {}", "segmenter = {}\nfiles = []"), ValueError),
+        (ROW, ValueError),
+        (ROW + "embedded = true\n" + FILE, ValueError),
     ],
 )
 def test_a_wrong_table_is_refused(text: str, error: type[Exception]) -> None:
