@@ -171,8 +171,10 @@ def test_flash_and_fade_of_the_embedded_clip_are_no_scene_cuts():
     assert tuple(cuts) == embedded_clip().cuts() == (125,)
 
 
-def test_every_file_that_is_to_be_installed_is_there():
+def test_the_clip_is_installed_with_the_package():
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    for package, files in setuptools["package-data"].items():
-        folder = ROOT / setuptools["package-dir"][package]
-        assert [pattern for pattern in files if not any(folder.glob(pattern))] == []
+    folder = ROOT / setuptools["package-dir"]["tempseg.clip"]
+    packaged = {folder / name for name in setuptools["package-data"]["tempseg.clip"]}
+    clip = embedded_clip()
+    assert packaged == {clip.video, clip.labels, clip.scene}
+    assert '"tempseg.clip"' in (ROOT / "setup.py").read_text()
