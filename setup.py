@@ -1,5 +1,6 @@
 """What pyproject.toml cannot say: `assets` is installed as the package `tempseg.clip`."""
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
-setup(packages=[*find_packages(include=["tempseg", "tempseg.*"]), "tempseg.clip"])
+own = find_namespace_packages(include=["tempseg", "tempseg.*"], exclude=["*.__pycache__*"])
+setup(packages=[*own, "tempseg.clip"])
