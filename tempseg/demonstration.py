@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tempseg.api import ConfigLike, RunSummary, effective_config, report, run
+from tempseg.class_sets import ClassSet
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, SourceError
 from tempseg.evaluation import Evaluation, evaluate
+from tempseg.evaluation.mapping import load_mapping
 from tempseg.evaluation.runs import read_run
 from tempseg.evaluation.whole_file import write_whole
-from tempseg.outputs import RunFolder
+from tempseg.outputs import RunFolder, read_class_set
 from tempseg.protocols import WorkObserver
 from tempseg.types import FrameResult, VideoInfo
 
@@ -59,15 +61,24 @@ class Clip:
         Raises
         ------
         SourceError
-            When the scene's record cannot be read.
+            When the scene's record cannot be read; so do `classes`.
         """
+        return tuple(int(cut) for cut in self._told("cuts"))
+
+    def classes(self) -> tuple[str, ...]:
+        """Return the names of the truth's classes, by id."""
+        return tuple(str(name) for name in self._told("classes"))
+
+    def _told(self, key: str) -> list[str | int]:
         try:
-            found = json.loads(self.scene.read_text(encoding="utf-8"))["cuts"]
-            return tuple(int(cut) for cut in found)
+            found = json.loads(self.scene.read_text(encoding="utf-8"))[key]
+            if not isinstance(found, list):
+                raise TypeError(f"{key} is no list")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SourceError(
                 f"{self.scene}: is no record of a rendered scene ({error})"
             ) from error
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +192,20 @@ def demo(
     if effective.source.start is not None or effective.source.end is not None:
         raise ConfigError("source.start, source.end: the demo takes its whole clip; leave them out")
     chosen = embedded_clip() if clip is None else clip
-    true_cuts = chosen.cuts()
+    true_cuts, classes = chosen.cuts(), chosen.classes()
+    if mapping is not None:
+        load_mapping(mapping)
     folder = Path(out)
     # Learn what is in the way before the work, not after half of it.
     RunFolder(folder, overwrite=overwrite)
     RunFolder(folder / PER_FRAME, overwrite=overwrite)
-    _run_in(chosen, effective, observer)
+    found = _run_in(chosen, effective, observer)
+    if mapping is None and found.names != classes:
+        raise ConfigError(
+            f"{effective.segmenter.model}: its classes are {', '.join(found.names[:3])}, …, the "
+            f"clip's {', '.join(classes[:3])}, …; set segmenter.classes if they are the same, or "
+            "say with --map FILE which is which"
+        )
     every_frame = {"keyframe.policy": "interval", "keyframe.interval": 1, "output.report": False}
     summaries = [
         run(
@@ -213,20 +232,25 @@ def demo(
         truth=chosen.labels,
         reference=folder / PER_FRAME,
         cuts=chosen.scene,
+        classes=classes,
         mapping=mapping,
         observer=observer,
     )
     write_whole(str(folder / "demo.json"), evaluation.to_json() + "\n")
-    found = tuple(sorted(read_run(folder).cuts))
-    return DemoSummary(folder, summaries[0], summaries[1], evaluation, found, true_cuts)
+    cuts = tuple(sorted(read_run(folder).cuts))
+    return DemoSummary(folder, summaries[0], summaries[1], evaluation, cuts, true_cuts)
 
 
-def _run_in(clip: Clip, config: Config, observer: WorkObserver | None) -> None:
-    """Send the clip's beginning through, so that neither clock counts what a first run takes."""
+def _run_in(clip: Clip, config: Config, observer: WorkObserver | None) -> ClassSet:
+    """Send the clip's beginning through, so that neither clock counts what a first run takes.
+
+    Returns the model's classes.
+    """
     part: dict[str, object] = {"source.end": RUN_IN_S, "output.report": False}
     settings = load_config(overrides=config.set_keys() | part)
     with tempfile.TemporaryDirectory(prefix="tempseg-") as place:
         run(clip.video, place, config=settings, observer=_counted(observer, "running in"))
+        return read_class_set(Path(place))
 
 
 def _counted(observer: WorkObserver | None, name: str) -> _Counted | None:

@@ -99,6 +99,17 @@ def test_a_part_of_the_clip_is_refused(clip, tmp_path):
         demo(tmp_path / "out", clip=clip, config=settings(clip) | {"source.end": 0.5})
 
 
+def test_a_model_of_other_classes_needs_a_mapping(clip, tmp_path):
+    other = settings(clip) | {"segmenter.classes": "voc", "output.report": False}
+    with pytest.raises(ConfigError, match="--map FILE"):
+        demo(tmp_path / "out", clip=clip, config=other)
+    assert list(tmp_path.iterdir()) == []
+    mapping = tmp_path / "map.json"
+    mapping.write_text(json.dumps({"*": "void"} | {str(n): n for n in range(11)}))
+    found = demo(tmp_path / "out", clip=clip, config=other, mapping=mapping)
+    assert found.evaluation.columns()["reference"]["miou"] == 1.0
+
+
 def test_a_clip_without_its_record_is_refused(clip, tmp_path):
     lost = Clip(clip.video, clip.labels, tmp_path / "scene.json")
     with pytest.raises(SourceError, match=r"scene\.json: is no record"):

@@ -18,6 +18,11 @@ def street() -> Scene:
     return street_scene(width=320, height=180)
 
 
+@pytest.fixture(scope="module")
+def short() -> Scene:
+    return street_scene(width=64, height=36, frame_rate=10, duration_s=1.5)
+
+
 def pulled(image, flow, *, nearest=False):
     y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
@@ -62,8 +67,8 @@ def test_random_access_equals_sequential_reading(street):
     assert same(sequential, street.render(62))
 
 
-def test_length_follows_from_rate_and_duration():
-    assert len(street_scene(width=64, height=36, frame_rate=10, duration_s=1.5)) == 15
+def test_length_follows_from_rate_and_duration(short):
+    assert len(short) == 15
 
 
 def test_there_is_one_cut(street):
@@ -233,9 +238,8 @@ def test_the_camera_jolts(street):
     assert max(abs(rise(i)) for i in range(31, 36)) > 2 * max(abs(rise(i)) for i in (50, 51, 52))
 
 
-def test_a_short_scene_has_only_its_cut():
-    scene = street_scene(width=64, height=36, duration_s=2)
-    assert [event.kind for event in scene.events] == ["cut"]
+def test_a_short_scene_has_only_its_cut(short):
+    assert [event.kind for event in short.events] == ["cut"]
 
 
 def test_an_event_that_ends_before_it_begins_is_refused():
