@@ -69,15 +69,7 @@ class NetworkSegmenter(ABC):
         self._name = name
         self._port = port
         self._output = output
-        self._preprocessor = Preprocessor(
-            port.size,
-            colour_order=options.colour_order,
-            mean=mean,
-            scale=scale,
-            resize=options.resize,
-            dtype=port.dtype,
-            quantisation=port.quantisation,
-        )
+        self._preprocessor = self.preprocessor(replace(options, mean=mean, scale=scale))
         self._memory = PreviousMask(port.size) if port.previous_mask else None
         self._decoder = AnswerDecoder(
             name, choice.class_set, output=options.output, threshold=options.threshold
@@ -110,20 +102,46 @@ class NetworkSegmenter(ABC):
             self._memory.keep(prediction, frame.index)
         return prediction
 
-    def raw_answer(self, image: UInt8Array) -> NDArray[Any]:
+    @property
+    def port(self) -> InputPort:
+        """What the input takes."""
+        return self._port
+
+    @property
+    def output(self) -> OutputPort:
+        """What the output is declared to give."""
+        return self._output
+
+    def preprocessor(self, options: SegmenterOptions) -> Preprocessor:
+        """Return what makes this network's input by other options than its own."""
+        return Preprocessor(
+            self._port.size,
+            colour_order=options.colour_order,
+            mean=options.mean,
+            scale=options.scale,
+            resize=options.resize,
+            dtype=self._port.dtype,
+            quantisation=self._port.quantisation,
+        )
+
+    def raw_answer(
+        self, image: UInt8Array, *, preprocessor: Preprocessor | None = None
+    ) -> NDArray[Any]:
         """Return what the model gives for an image, channels last, before it is read.
 
         Parameters
         ----------
         image : ndarray, shape (H, W, 3), uint8
             RGB.
+        preprocessor : Preprocessor, optional
+            In place of the model's own.
 
         Raises
         ------
         ModelError
             When the model fails, or answers in another shape than it declares.
         """
-        prepared, _ = self._preprocessor.prepare(image)
+        prepared, _ = (preprocessor or self._preprocessor).prepare(image)
         mask = np.zeros(self._port.size, np.float32) if self._port.previous_mask else None
         return self._answer(prepared, mask, self._name)
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
+from tempseg.segmenters.declarations import Declared, Interface
 from tempseg.segmenters.network import NetworkSegmenter, available_threads, hashed
 from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.ports import input_port, output_port, pick
 
-__all__ = ["OnnxSegmenter"]
+__all__ = ["OnnxSegmenter", "onnx_interface"]
 
 _DEFAULTS = SegmenterOptions()
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)": "int8"}
@@ -78,6 +79,28 @@ class OnnxSegmenter(NetworkSegmenter):
             raise ModelError(f"{where}: the model failed ({_one_line(error)})") from error
         found: NDArray[Any] = np.asarray(answer)
         return found.astype(np.float32, copy=False) if found.dtype.kind == "f" else found
+
+
+def onnx_interface(name: str) -> Interface:
+    """Return what an `.onnx` file declares.
+
+    Raises
+    ------
+    ModelError
+        When ONNX Runtime is not installed, or the file cannot be read.
+    """
+    session = _load(name, 1)
+    return Interface(
+        tuple(map(_declared, session.get_inputs())), tuple(map(_declared, session.get_outputs()))
+    )
+
+
+def _declared(tensor: Any) -> Declared:
+    kind = tensor.type.removeprefix("tensor(").removesuffix(")")
+    # An undeclared shape and a single number's shape both come as no sides.
+    return Declared(
+        tensor.name, "float32" if kind == "float" else kind, tuple(_sides(tensor.shape)) or None
+    )
 
 
 def _load(name: str, threads: int) -> Any:
