@@ -19,6 +19,7 @@ from tempseg.errors import ConfigError, OutputError, RunError, TempsegError
 from tempseg.label_images import write_label_image
 from tempseg.outputs import RunFolder, Totals, new_folder, read_class_set, write_record
 from tempseg.protocols import FrameSource, RunObserver, Segmenter
+from tempseg.probing import probe
 from tempseg.runners.local import stream, write_all
 from tempseg.runners.timing import STAGES, StageTimes
 from tempseg.synthetic import street_scene
@@ -28,7 +29,16 @@ from tempseg.video import OverlayEncoder, read_label_video
 if TYPE_CHECKING:
     from tempseg.evaluation import EvaluationObserver
 
-__all__ = ["ConfigLike", "RunSummary", "export", "report", "run", "segment", "synthesise"]
+__all__ = [
+    "ConfigLike",
+    "RunSummary",
+    "export",
+    "probe",
+    "report",
+    "run",
+    "segment",
+    "synthesise",
+]
 
 _log = logging.getLogger(__name__)
 

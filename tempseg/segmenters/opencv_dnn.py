@@ -111,12 +111,12 @@ class OpenCvSegmenter(NetworkSegmenter):
 
     def _compare(self, reference: NetworkSegmenter | None) -> None:
         picture = _test_picture(self._port.size)
-        mine = self.raw_answer(picture)
+        mine, _ = self.raw_answer(picture)
         if reference is None:
             told = "runtime: OpenCV dnn's answers could be compared with no other runtime's"
             self._info = replace(self._info, assumptions=(*self._info.assumptions, told))
             return
-        expected = reference.raw_answer(picture)
+        expected, _ = reference.raw_answer(picture)
         if mine.shape != expected.shape:
             right, told = False, f"is of shape {mine.shape}, not {expected.shape}"
         elif not np.isfinite(expected).all():
