@@ -144,7 +144,7 @@ def _print(console: Console, found: Probe) -> None:
         console.print(times)
         console.print("(median, batch size 1, each count of threads in a new process)")
     console.print()
-    console.print(found.block, markup=False, highlight=False, soft_wrap=True, end="")
+    console.file.write(found.block)
 
 
 def _shape(shape: tuple[int | None, ...] | None) -> str:

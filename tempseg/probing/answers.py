@@ -18,7 +18,14 @@ from tempseg.segmenters import NetworkSegmenter, SegmenterOptions
 from tempseg.segmenters.options import ClassChoice
 from tempseg.types import UInt8Array
 
-__all__ = ["AnswerFacts", "answer_facts", "class_guess", "class_value", "labels_inside", "output_guess"]
+__all__ = [
+    "AnswerFacts",
+    "answer_facts",
+    "class_guess",
+    "class_value",
+    "labels_inside",
+    "output_guess",
+]
 
 _TOLERANCE = 1e-3
 Kind = Literal["argmax", "logits", "probabilities", "sigmoid"]

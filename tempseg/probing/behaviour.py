@@ -39,8 +39,8 @@ _MARGIN = 0.1
 """What the enlarged picture leaves out on each side."""
 _SOFTNESS = (0.35, 0.6)
 """Shares of the softest candidate's doubt at borders: nothing counts below, all from the second."""
-_LIGHTER_BGR = 0.97
-"""What BGR counts: nearly all that is published takes RGB."""
+_LIGHTER_BGR = 0.9
+"""What BGR counts: nearly all that is published takes RGB, and the two look much alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +199,7 @@ def _watched_once(
     shrink = _GRID_PX / max(inner)
     grid = (max(round(inner[0] * shrink), 2), max(round(inner[1] * shrink), 2))
     target = Placement.stretch(grid, inner)
-    one = _on_grid(
-        whole, grid, shifted(target, down=top, right=left), class_count=class_count
-    )
+    one = _on_grid(whole, grid, shifted(target, down=top, right=left), class_count=class_count)
     other = _on_grid(near, grid, target, class_count=class_count)[:, ::-1]
     information = shared_information(one, other)
     labels, confidence = _decided(whole)
@@ -224,9 +222,7 @@ def _on_grid(
     assert answer.labels is not None
     labels = labels_on(answer.labels, answer.placement, size=grid, target=target)
     # Void is a class of its own here.
-    known: FloatArray = np.eye(class_count + 1, dtype=np.float32)[
-        np.minimum(labels, class_count)
-    ]
+    known: FloatArray = np.eye(class_count + 1, dtype=np.float32)[np.minimum(labels, class_count)]
     return known
 
 

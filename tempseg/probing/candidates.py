@@ -37,9 +37,7 @@ class Candidate:
 
     def applied(self, options: SegmenterOptions) -> SegmenterOptions:
         """Return options that prepare pixels this way."""
-        return replace(
-            options, colour_order=self.colour_order, mean=self.mean, scale=self.scale
-        )
+        return replace(options, colour_order=self.colour_order, mean=self.mean, scale=self.scale)
 
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)

@@ -104,9 +104,7 @@ def probe(
         given = {**entry.segmenter, **given}
         keys = {f"segmenter.{key}": value for key, value in given.items()}
         config = load_config(overrides=keys)
-    options = replace(
-        segmenter_options(config.segmenter), tiles=None, flip=False, scales=(1.0,)
-    )
+    options = replace(segmenter_options(config.segmenter), tiles=None, flip=False, scales=(1.0,))
     path = resolve_model(name)
     tell("reading the model")
     try:
@@ -299,4 +297,6 @@ class _Examination:
                 keys[key] = list(value) if isinstance(value, tuple) else float(value)
         if classes is not None:
             keys["classes"] = classes
-        return {key: keys[key] for key in (*_ORDER, *sorted(keys.keys() - set(_ORDER))) if key in keys}
+        return {
+            key: keys[key] for key in (*_ORDER, *sorted(keys.keys() - set(_ORDER))) if key in keys
+        }

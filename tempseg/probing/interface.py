@@ -166,7 +166,9 @@ def _channels_first(shape: Sequence[int | None]) -> bool:
     if first in (3, 4):
         return True
     # Grids are larger than the number of classes, mostly.
-    return first is not None and last is not None and first < last and first < (shape[2] or first + 1)
+    return (
+        first is not None and last is not None and first < last and first < (shape[2] or first + 1)
+    )
 
 
 def _size_in(name: str) -> tuple[int, int] | None:

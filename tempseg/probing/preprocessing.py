@@ -58,17 +58,29 @@ def preprocessing_guesses(
             (Guess("pixel values", best.candidate.name, "certain", tuple(evidence)), "mean")
         )
     else:
-        guesses.append((_compared("pixel values", ranges, pictures, told=lambda score: score.candidate.name), "mean"))
+        guesses.append(
+            (
+                _compared(
+                    "pixel values", ranges, pictures, told=lambda score: score.candidate.name
+                ),
+                "mean",
+            )
+        )
     if "colour_order" in given:
         told = str(given["colour_order"]).upper()
         guesses.append((Guess("colour order", told, "given", (source,)), "colour_order"))
     else:
-        guesses.append((_compared(
-            "colour order",
-            orders,
-            pictures,
-            told=lambda score: score.candidate.colour_order.upper(),
-        ), "colour_order"))
+        guesses.append(
+            (
+                _compared(
+                    "colour order",
+                    orders,
+                    pictures,
+                    told=lambda score: score.candidate.colour_order.upper(),
+                ),
+                "colour_order",
+            )
+        )
     return guesses
 
 

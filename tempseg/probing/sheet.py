@@ -73,9 +73,7 @@ def _view_tile(
     if score is not None:
         numbers = f"score {score.score:.3f}"
         if not math.isnan(score.border_confidence):
-            numbers += (
-                f"   sure {score.confidence:.2f}, at borders {score.border_confidence:.2f}"
-            )
+            numbers += f"   sure {score.confidence:.2f}, at borders {score.border_confidence:.2f}"
     name = view.candidate.words
     lines = [f"{place + 1}. {name}" if score is not None else name, numbers]
     tile = _captioned(tinted, lines, colour=_MARK if place == 0 else _INK)
@@ -124,7 +122,9 @@ def _with_legend(tile: UInt8Array, view: View, classes: ClassSet) -> UInt8Array:
     return np.vstack((tile, strip))
 
 
-def _captioned(image: UInt8Array, lines: Sequence[str], *, colour: tuple[int, int, int]) -> UInt8Array:
+def _captioned(
+    image: UInt8Array, lines: Sequence[str], *, colour: tuple[int, int, int]
+) -> UInt8Array:
     strip = np.full((2 * _LINE_PX + 8, image.shape[1], 3), _PAPER, np.uint8)
     for place, line in enumerate(lines[:2]):
         ink = colour if place == 0 else _FAINT
@@ -156,7 +156,9 @@ def _pasted(tiles: Sequence[UInt8Array], columns: int, title: str) -> UInt8Array
 def _fitted(image: UInt8Array, height: int) -> UInt8Array:
     shrunk = image.shape[1] > _TILE_PX
     method = cv2.INTER_AREA if shrunk else cv2.INTER_LINEAR
-    fitted: UInt8Array = cv2.resize(image, (_TILE_PX, height), interpolation=method).astype(np.uint8)
+    fitted: UInt8Array = cv2.resize(image, (_TILE_PX, height), interpolation=method).astype(
+        np.uint8
+    )
     return fitted
 
 

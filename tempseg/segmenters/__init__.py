@@ -145,14 +145,30 @@ def model_interface(model: str, options: SegmenterOptions = _DEFAULTS) -> Interf
 
 
 def _runtime(model: str, options: SegmenterOptions) -> _Runtime:
+    _refuse_empty(model)
     if options.runtime == "opencv":
         return _OPENCV
     for runtime in _RUNTIMES:
         if runtime.accepts(model):
             return runtime
+    if model.lower().endswith(".pbtxt"):
+        graph = Path(model).with_suffix(".pb")
+        there = f"give {graph}" if graph.is_file() else f"put {graph.name} beside it and give that"
+        raise ModelError(f"{model}: is a graph's text alone, its weights are in a .pb; {there}")
     problem = "no model that can be run" if Path(model).exists() else "there is no such model"
     accepted = ", ".join(runtime.accepted for runtime in _RUNTIMES)
     raise ModelError(f"{model}: {problem}; accepted: {accepted}")
+
+
+def _refuse_empty(model: str) -> None:
+    try:
+        path = Path(model)
+        empty = path.is_file() and path.stat().st_size == 0
+    except (OSError, ValueError):
+        # No path that a file could have: what opens it says so.
+        return
+    if empty:
+        raise ModelError(f"{model}: is an empty file; was it copied or downloaded completely?")
 
 
 def _wrapped(segmenter: Segmenter, options: SegmenterOptions) -> Segmenter:

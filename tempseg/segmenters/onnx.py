@@ -119,6 +119,11 @@ def _load(name: str, threads: int) -> Any:
         return onnxruntime.InferenceSession(name, settings, providers=["CPUExecutionProvider"])
     except Exception as error:
         # As above; a broken file can fail in any part of the loader.
+        if "External data" in str(error):
+            raise ModelError(
+                f"{name}: its weights are in a file of their own that is not beside it "
+                f"({_one_line(error)}); put it there"
+            ) from error
         raise ModelError(
             f"{name}: not a readable ONNX model ({_one_line(error)}); is the file complete?"
         ) from error
