@@ -18,8 +18,8 @@ from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, OutputError, RunError, TempsegError
 from tempseg.label_images import write_label_image
 from tempseg.outputs import RunFolder, Totals, new_folder, read_class_set, write_record
-from tempseg.protocols import FrameSource, RunObserver, Segmenter
 from tempseg.probing import probe
+from tempseg.protocols import FrameSource, RunObserver, Segmenter
 from tempseg.runners.local import stream, write_all
 from tempseg.runners.timing import STAGES, StageTimes
 from tempseg.synthetic import street_scene

@@ -75,7 +75,7 @@ def answer_facts(
     ModelError
         When no answer is made of numbers, or one is no grid.
     """
-    seen: list[NDArray[Any]] = []
+    seen: list[tuple[float, float, float, float]] = []
     for candidate in candidates:
         preprocessor = segmenter.preprocessor(candidate.applied(options))
         answer, _ = segmenter.raw_answer(image, preprocessor=preprocessor)

@@ -1,7 +1,7 @@
 """How a model behaves under each preprocessing.
 
 A network that gets its pixels as it was trained on them tells classes apart, and tells the same
-ones apart when it is shown the picture mirrored and enlarged. What the two answers share, as
+ones apart when it is shown the picture mirrored, enlarged or in mist. What the answers share, as
 mutual information of their classes, is little where it sees one class everywhere, sees noise, or
 is in doubt; compare Ji, Henriques and Vedaldi, "Invariant Information Clustering for Unsupervised
 Image Classification and Segmentation" (2019), https://arxiv.org/abs/1807.06653. Pixels of too wide
@@ -12,7 +12,8 @@ themselves, which they never are otherwise.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,90 +33,141 @@ from tempseg.types import (
     UInt8Array,
 )
 
-__all__ = ["Watched", "full_size_labels", "ranked", "shared_information", "viewed", "watch"]
+__all__ = ["Watcher", "full_size_labels", "ranked", "shared_information"]
 
 _GRID_PX = 96
-_MARGIN = 0.1
-"""What the enlarged picture leaves out on each side."""
+_PALE = 110
 _SOFTNESS = (0.35, 0.6)
 """Shares of the softest candidate's doubt at borders: nothing counts below, all from the second."""
 _LIGHTER_BGR = 0.9
 """What BGR counts: nearly all that is published takes RGB, and the two look much alike."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """What was seen of one candidate, summed up over the pictures."""
-
-    candidate: Candidate
-    information: float = 0.0
-    confidence: float = math.nan
-    border_confidence: float = math.nan
-    largest_share: float = math.nan
-    problem: str = ""
-
-
-def watch(
-    segmenter: NetworkSegmenter,
-    decoder: AnswerDecoder,
-    candidate: Candidate,
-    *,
-    options: SegmenterOptions,
-    images: tuple[UInt8Array, ...],
-    class_count: int,
-) -> Watched:
-    """Return how a network behaves under one preprocessing.
+class Watcher:
+    """Asks one network about pictures under several preprocessings.
 
     Parameters
     ----------
     segmenter : NetworkSegmenter
     decoder : AnswerDecoder
         Reads its answers.
-    candidate : Candidate
     options : SegmenterOptions
-        All else about the model.
-    images : tuple of ndarray, shape (H, W, 3), uint8
-        RGB.
+        All about the model but the preprocessing.
     class_count : int
     """
-    seen = []
-    for image in images:
+
+    def __init__(
+        self,
+        segmenter: NetworkSegmenter,
+        decoder: AnswerDecoder,
+        *,
+        options: SegmenterOptions,
+        class_count: int,
+    ) -> None:
+        self._segmenter = segmenter
+        self._decoder = decoder
+        self._options = options
+        self._class_count = class_count
+
+    def watch(self, candidate: Candidate, images: Sequence[UInt8Array]) -> CandidateScore:
+        """Return how the network behaves, its score before deductions.
+
+        Parameters
+        ----------
+        candidate : Candidate
+        images : sequence of ndarray, shape (H, W, 3), uint8
+            RGB.
+        """
         try:
-            seen.append(
-                _watched_once(
-                    _Asker(segmenter, decoder, candidate.applied(options)), image, class_count
-                )
-            )
+            seen = [self._seen(candidate, image) for image in images]
         except ModelError as error:
-            return Watched(candidate, problem=str(error))
-    return Watched(
-        candidate,
-        *(float(value) for value in _means(np.array(seen, np.float64))),
-    )
+            return CandidateScore(candidate, 0.0, problem=str(error))
+        information, confidence, border, largest = _means(np.array(seen, np.float64))
+        return CandidateScore(candidate, information, confidence, border, largest)
+
+    def labels(self, candidate: Candidate, image: UInt8Array) -> LabelArray:
+        """Return the labels of a picture, at the picture's size."""
+        return full_size_labels(self._answer(candidate, image), image)
+
+    def _answer(self, candidate: Candidate, image: UInt8Array) -> Prediction:
+        preprocessor = self._segmenter.preprocessor(candidate.applied(self._options))
+        answer, placement = self._segmenter.raw_answer(image, preprocessor=preprocessor)
+        return self._decoder.decode(answer, placement=placement, frame_index=0)
+
+    def _seen(self, candidate: Candidate, image: UInt8Array) -> tuple[float, float, float, float]:
+        whole = self._answer(candidate, image)
+        informations = []
+        for view in _VIEWS:
+            part, top, left = view.of(image)
+            near = self._answer(candidate, part)
+            inner = (part.shape[0], part.shape[1])
+            shrink = _GRID_PX / max(inner)
+            grid = (max(round(inner[0] * shrink), 2), max(round(inner[1] * shrink), 2))
+            target = Placement.stretch(grid, inner)
+            one = self._on_grid(whole, grid, shifted(target, down=top, right=left))
+            other = self._on_grid(near, grid, target)
+            informations.append(shared_information(one, other[:, ::-1] if view.mirrored else other))
+        labels, confidence = _decided(whole)
+        border = _borders(labels)
+        # Ids alone tell nothing of doubt.
+        known = whole.scores is not None and bool(border.any())
+        return (
+            float(np.mean(informations)),
+            float(confidence.mean()),
+            float(confidence[border].mean()) if known else math.nan,
+            float(np.bincount(labels.ravel()).max() / labels.size),
+        )
+
+    def _on_grid(self, answer: Prediction, grid: tuple[int, int], target: Placement) -> FloatArray:
+        if answer.scores is not None:
+            return scores_on(answer.scores, answer.placement, size=grid, target=target)
+        assert answer.labels is not None
+        labels = labels_on(answer.labels, answer.placement, size=grid, target=target)
+        # Void is a class of its own here.
+        every = np.eye(self._class_count + 1, dtype=np.float32)
+        return every[np.minimum(labels, self._class_count)]
 
 
-def ranked(watched: list[Watched]) -> tuple[CandidateScore, ...]:
-    """Return candidates with their scores, best first."""
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A part of a picture: the share left out a side, and whether it moves to the top left."""
+
+    margin: float
+    cornered: bool = False
+    mirrored: bool = False
+    pale: bool = False
+
+    def of(self, image: UInt8Array) -> tuple[UInt8Array, int, int]:
+        """Return the part, and where it begins: rows from the top, columns from the left."""
+        height, width = image.shape[:2]
+        above, beside = int(height * self.margin), int(width * self.margin)
+        top, left = (0, 0) if self.cornered else (above, beside)
+        part = image[top : top + height - 2 * above, left : left + width - 2 * beside]
+        if self.mirrored:
+            part = part[:, ::-1]
+        if self.pale:
+            part = part // 2 + np.uint8(_PALE)
+        return np.ascontiguousarray(part), top, left
+
+
+# Mist over the picture tells ranges apart that mirroring does not: with the wrong one it comes on
+# top of what is too bright or too flat already.
+_VIEWS = (_View(0.1, mirrored=True), _View(0.15, cornered=True, pale=True))
+
+
+def ranked(watched: Sequence[CandidateScore]) -> tuple[CandidateScore, ...]:
+    """Return candidates with deductions made from their scores, best first."""
     doubts = [1 - one.border_confidence for one in watched if one.border_confidence < 1]
     softest = max(doubts, default=0.0)
     scores = []
     for one in watched:
-        score = max(one.information, 0.0)
+        score = max(one.score, 0.0)
         if softest > 0 and not math.isnan(one.border_confidence):
             share = (1 - one.border_confidence) / softest
             score *= min(max((share - _SOFTNESS[0]) / (_SOFTNESS[1] - _SOFTNESS[0]), 0.0), 1.0)
         if one.candidate.colour_order == "bgr":
             score *= _LIGHTER_BGR
-        scores.append(
-            CandidateScore(
-                one.candidate,
-                0.0 if one.problem else score,
-                one.confidence,
-                one.border_confidence,
-                one.largest_share,
-                one.problem,
-            )
-        )
+        scores.append(replace(one, score=score))
     return tuple(sorted(scores, key=lambda score: (bool(score.problem), -score.score)))
 
 
@@ -146,19 +198,6 @@ def shared_information(one: FloatArray, other: FloatArray) -> float:
     return float((joint[seen] * np.log2(joint[seen] / expected[seen])).sum())
 
 
-def viewed(
-    segmenter: NetworkSegmenter,
-    decoder: AnswerDecoder,
-    candidate: Candidate,
-    *,
-    options: SegmenterOptions,
-    image: UInt8Array,
-) -> LabelArray:
-    """Return the labels of a picture under one preprocessing, at the picture's size."""
-    answer = _Asker(segmenter, decoder, candidate.applied(options)).answer(image)
-    return full_size_labels(answer, image)
-
-
 def full_size_labels(answer: Prediction, image: UInt8Array) -> LabelArray:
     """Return the labels of an answer at the size of the picture it is for."""
     size = (image.shape[0], image.shape[1])
@@ -166,64 +205,9 @@ def full_size_labels(answer: Prediction, image: UInt8Array) -> LabelArray:
     if answer.labels is not None:
         return labels_on(answer.labels, answer.placement, size=size, target=target)
     assert answer.scores is not None
-    best = scores_on(answer.scores, answer.placement, size=size, target=target).argmax(axis=2)
-    return best.astype(np.uint8 if answer.scores.shape[2] <= VOID_8 else np.uint16)
-
-
-class _Asker:
-    """A network under one preprocessing."""
-
-    def __init__(
-        self, segmenter: NetworkSegmenter, decoder: AnswerDecoder, options: SegmenterOptions
-    ) -> None:
-        self._segmenter = segmenter
-        self._decoder = decoder
-        self._preprocessor = segmenter.preprocessor(options)
-
-    def answer(self, image: UInt8Array) -> Prediction:
-        """Return the answer for a picture, placed on it."""
-        answer, placement = self._segmenter.raw_answer(image, preprocessor=self._preprocessor)
-        return self._decoder.decode(answer, placement=placement, frame_index=0)
-
-
-def _watched_once(
-    asker: _Asker, image: UInt8Array, class_count: int
-) -> tuple[float, float, float, float]:
-    height, width = image.shape[:2]
-    top, left = int(height * _MARGIN), int(width * _MARGIN)
-    inner = (height - 2 * top, width - 2 * left)
-    whole = asker.answer(image)
-    near = asker.answer(
-        np.ascontiguousarray(image[top : top + inner[0], left : left + inner[1]][:, ::-1])
-    )
-    shrink = _GRID_PX / max(inner)
-    grid = (max(round(inner[0] * shrink), 2), max(round(inner[1] * shrink), 2))
-    target = Placement.stretch(grid, inner)
-    one = _on_grid(whole, grid, shifted(target, down=top, right=left), class_count=class_count)
-    other = _on_grid(near, grid, target, class_count=class_count)[:, ::-1]
-    information = shared_information(one, other)
-    labels, confidence = _decided(whole)
-    border = _borders(labels)
-    counts = np.bincount(labels.ravel())
-    return (
-        information,
-        float(confidence.mean()),
-        # Ids alone tell nothing of doubt.
-        float(confidence[border].mean()) if whole.scores is not None and border.any() else math.nan,
-        float(counts.max() / labels.size),
-    )
-
-
-def _on_grid(
-    answer: Prediction, grid: tuple[int, int], target: Placement, *, class_count: int
-) -> FloatArray:
-    if answer.scores is not None:
-        return scores_on(answer.scores, answer.placement, size=grid, target=target)
-    assert answer.labels is not None
-    labels = labels_on(answer.labels, answer.placement, size=grid, target=target)
-    # Void is a class of its own here.
-    known: FloatArray = np.eye(class_count + 1, dtype=np.float32)[np.minimum(labels, class_count)]
-    return known
+    scores = scores_on(answer.scores, answer.placement, size=size, target=target)
+    best: NDArray[np.int64] = scores.argmax(axis=2)
+    return best.astype(np.uint8) if scores.shape[2] <= VOID_8 else best.astype(np.uint16)
 
 
 def _decided(answer: Prediction) -> tuple[NDArray[np.int64], FloatArray]:
@@ -244,9 +228,9 @@ def _borders(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     return border
 
 
-def _means(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+def _means(seen: NDArray[np.float64]) -> list[float]:
+    """Return the mean of each column over the rows that have a number there."""
     known = ~np.isnan(seen)
-    sums = np.where(known, seen, 0).sum(axis=0)
-    counts = known.sum(axis=0)
+    sums, counts = np.where(known, seen, 0).sum(axis=0), known.sum(axis=0)
     means: NDArray[np.float64] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return means
+    return [float(mean) for mean in means]

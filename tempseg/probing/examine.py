@@ -17,7 +17,7 @@ from tempseg.probing.answers import (
     labels_inside,
     output_guess,
 )
-from tempseg.probing.behaviour import ranked, viewed, watch
+from tempseg.probing.behaviour import Watcher, ranked
 from tempseg.probing.block import segmenter_block
 from tempseg.probing.candidates import Candidate, candidates_for
 from tempseg.probing.interface import chosen_output, chosen_size, rows
@@ -33,9 +33,9 @@ from tempseg.segmenters import (
     open_segmenter,
 )
 from tempseg.segmenters.answers import AnswerDecoder
-from tempseg.segmenters.network import available_threads
+from tempseg.segmenters.network import available_threads, hashed
 from tempseg.segmenters.options import choose_classes
-from tempseg.zoo import entry_for, resolve_model
+from tempseg.zoo import ZooEntry, entry_for, entry_of_bytes, resolve_model
 
 __all__ = ["probe"]
 
@@ -61,6 +61,7 @@ def probe(
     image: str | Path | None = None,
     settings: Mapping[str, object] | Sequence[str] = (),
     threads: Sequence[int] | None = None,
+    known: bool = True,
     say: Callable[[str], None] | None = None,
 ) -> Probe:
     """Find out what a model expects, and how long it takes.
@@ -77,6 +78,8 @@ def probe(
         Keys such as `segmenter.output` that are known; they are not guessed.
     threads : sequence of int, optional
         Numbers of threads to time; by default 1, 2, 4, … up to the CPUs.
+    known : bool
+        Whether a file that the table of well-known models holds is taken for what the table says.
     say : callable, optional
         Is told what is being done.
 
@@ -100,12 +103,20 @@ def probe(
     if "model" in given:
         raise ConfigError("config: segmenter.model: the model to probe is named otherwise")
     entry = entry_for(name)
+    path = resolve_model(name)
+    source = "--set"
     if entry is not None:
-        given = {**entry.segmenter, **given}
+        source = f"the table of models, as {entry.name}"
+    elif known and "runtime" not in given:
+        entry = _entry_of_file(path)
+        if entry is not None:
+            source = f"byte for byte {entry.name} of the table of models"
+    if entry is not None:
+        # What the table leaves out is at its default.
+        given = {"colour_order": SegmenterOptions().colour_order, **entry.segmenter, **given}
         keys = {f"segmenter.{key}": value for key, value in given.items()}
         config = load_config(overrides=keys)
     options = replace(segmenter_options(config.segmenter), tiles=None, flip=False, scales=(1.0,))
-    path = resolve_model(name)
     tell("reading the model")
     try:
         interface = model_interface(path, options)
@@ -118,12 +129,21 @@ def probe(
             options,
             interface=interface,
             given=given,
-            source="--set" if entry is None else "the table of models",
+            source=source,
             pictures=pictures,
             tell=tell,
         ).probe(threads)
     except OSError as error:
         raise ModelError(f"{name}: cannot be read: {error.strerror}") from error
+
+
+def _entry_of_file(path: str) -> ZooEntry | None:
+    try:
+        file = Path(path)
+        return entry_of_bytes(hashed(file, [file])) if file.is_file() else None
+    except (OSError, ValueError):
+        # What opens it says what is wrong with it.
+        return None
 
 
 class _Examination:
@@ -194,20 +214,16 @@ class _Examination:
             output=self._options.output,
             threshold=self._options.threshold,
         )
-        count = max(len(choice.class_set.names), 2)
+        watcher = Watcher(
+            segmenter,
+            decoder,
+            options=self._options,
+            class_count=max(len(choice.class_set.names), 2),
+        )
         watched = []
         for place, candidate in enumerate(candidates):
             self._tell(f"watching it under {candidate.words} ({place + 1} of {len(candidates)})")
-            watched.append(
-                watch(
-                    segmenter,
-                    decoder,
-                    candidate,
-                    options=self._options,
-                    images=self._pictures.images,
-                    class_count=count,
-                )
-            )
+            watched.append(watcher.watch(candidate, self._pictures.images))
         scores = ranked(watched)
         best = scores[0].candidate
         decided = preprocessing_guesses(
@@ -220,17 +236,12 @@ class _Examination:
         for guess, key in decided:
             self._note(guess, key)
         self._options = best.applied(self._options)
-        views = []
-        for score in scores:
-            if not score.problem:
-                view = viewed(
-                    segmenter,
-                    decoder,
-                    score.candidate,
-                    options=self._options,
-                    image=self._pictures.images[0],
-                )
-                views.append(View(score.candidate, self._pictures.images[0], view))
+        picture = self._pictures.images[0]
+        views = tuple(
+            View(score.candidate, picture, watcher.labels(score.candidate, picture))
+            for score in scores
+            if not score.problem
+        )
         for more in counts[1:]:
             self._tell(f"timing with {more} threads")
             timings += time_apart(self._path, self._keys(), threads=(more,))
@@ -249,7 +260,7 @@ class _Examination:
             segmenter_block(keys, self._remarks),
             sidecar_path(self._name),
             self._pictures.words,
-            tuple(views),
+            views,
         )
 
     def _opened(self) -> NetworkSegmenter:

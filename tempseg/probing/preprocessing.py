@@ -12,6 +12,8 @@ __all__ = ["preprocessing_guesses"]
 
 _LEAST_BITS = 0.05
 """Below this a model saw nothing on the pictures that it could be judged by."""
+_LEAST_RENDERED_BITS = 0.1
+"""The same on rendered pictures."""
 _CLEAR = 1.1
 """How many times the next best score the best has to have."""
 _CLEARER = 1.2
@@ -105,9 +107,9 @@ def _compared(
         return Guess(subject, told(best), "undecided", ("nothing else could be tried",))
     second = scores[1]
     clear = _CLEARER if pictures.rendered else _CLEAR
-    evidence = [f"{best.score:.3f} bits survive mirroring and enlarging, on {pictures.words}"]
+    evidence = [f"{best.score:.3f} bits survive mirroring, enlarging and mist, on {pictures.words}"]
     sure: Confidence = "undecided"
-    if best.score < _LEAST_BITS:
+    if best.score < (_LEAST_RENDERED_BITS if pictures.rendered else _LEAST_BITS):
         evidence.append("that is next to nothing: give a picture of what the model was made for")
     elif best.score < clear * second.score:
         evidence.append(f"no clear lead over {second.score:.3f}")

@@ -94,8 +94,8 @@ def _tinted(view: View, classes: ClassSet) -> UInt8Array:
     outline[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     # Wide enough to be seen once the picture has shrunk to a tile.
     width = max(1, round(labels.shape[1] / _TILE_PX))
-    outline = cv2.dilate(outline, np.ones((width, width), np.uint8))
-    tinted[outline > 0] = 235
+    wide = cv2.dilate(outline, np.ones((width, width), np.uint8))
+    tinted[wide > 0] = 235
     return np.rint(tinted).astype(np.uint8)
 
 
