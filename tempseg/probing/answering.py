@@ -47,7 +47,7 @@ def probe_answering(
     else:
         pictures = rendered_pictures() if image is None else pictures_of(image)
     # A function runs in a process of its own first: it may end that one.
-    timings = () if masks else time_apart(path, given, threads=(None,))
+    timings = () if masks else time_apart(path, options, threads=(None,))
     tell("asking for an answer")
     segmenter = open_segmenter(path, options)
     picture = pictures.images[0]

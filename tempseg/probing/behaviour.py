@@ -1,7 +1,7 @@
 """How a model behaves under each preprocessing.
 
 A network that gets its pixels as it was trained on them tells classes apart, and tells the same
-ones apart when it is shown the picture mirrored, enlarged or in mist. What the answers share, as
+ones apart when it is shown the picture mirrored, enlarged, in mist or at dusk. What the answers share, as
 mutual information of their classes, is little where it sees one class everywhere, sees noise, or
 is in doubt; compare Ji, Henriques and Vedaldi, "Invariant Information Clustering for Unsupervised
 Image Classification and Segmentation" (2019), https://arxiv.org/abs/1807.06653. Pixels of too wide
@@ -36,7 +36,6 @@ from tempseg.types import (
 __all__ = ["Watcher", "full_size_labels", "ranked", "shared_information"]
 
 _GRID_PX = 96
-_PALE = 110
 _SOFTNESS = (0.35, 0.6)
 """Shares of the softest candidate's doubt at borders: nothing counts below, all from the second."""
 _LIGHTER_BGR = 0.9
@@ -130,12 +129,23 @@ class Watcher:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A part of a picture: the share left out a side, and whether it moves to the top left."""
+    """A part of a picture, in another light.
+
+    Parameters
+    ----------
+    margin : float
+        Share left out on each side.
+    cornered : bool
+        Whether the part lies at the top left, not in the middle.
+    mirrored : bool
+    light : (float, float) or None
+        What pixels are multiplied by, and what is added then; together 255 at most.
+    """
 
     margin: float
     cornered: bool = False
     mirrored: bool = False
-    pale: bool = False
+    light: tuple[float, float] | None = None
 
     def of(self, image: UInt8Array) -> tuple[UInt8Array, int, int]:
         """Return the part, and where it begins: rows from the top, columns from the left."""
@@ -145,14 +155,18 @@ class _View:
         part = image[top : top + height - 2 * above, left : left + width - 2 * beside]
         if self.mirrored:
             part = part[:, ::-1]
-        if self.pale:
-            part = part // 2 + np.uint8(_PALE)
+        if self.light is not None:
+            part = (part * self.light[0] + self.light[1]).astype(np.uint8)
         return np.ascontiguousarray(part), top, left
 
 
-# Mist over the picture tells ranges apart that mirroring does not: with the wrong one it comes on
-# top of what is too bright or too flat already.
-_VIEWS = (_View(0.1, mirrored=True), _View(0.15, cornered=True, pale=True))
+# Mist and dusk tell ranges apart that mirroring does not: with the wrong one they come on top of
+# what is too bright, too dark or too flat already.
+_VIEWS = (
+    _View(0.1, mirrored=True),
+    _View(0.15, cornered=True, light=(0.5, 110)),
+    _View(0.1, mirrored=True, light=(0.55, 0)),
+)
 
 
 def ranked(watched: Sequence[CandidateScore]) -> tuple[CandidateScore, ...]:
@@ -191,9 +205,8 @@ def shared_information(one: FloatArray, other: FloatArray) -> float:
     total = joint.sum()
     if not total > 0:
         return 0.0
-    joint = (joint + joint.T) / (2 * total)
-    alone = joint.sum(axis=1)
-    expected = alone[:, None] * alone[None]
+    joint /= total
+    expected = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     seen = joint > 0
     return float((joint[seen] * np.log2(joint[seen] / expected[seen])).sum())
 

@@ -77,7 +77,8 @@ def probe(
     settings : mapping, or sequence of 'KEY=VALUE'
         Keys such as `segmenter.output` that are known; they are not guessed.
     threads : sequence of int, optional
-        Numbers of threads to time; by default 1, 2, 4, … up to the CPUs.
+        Numbers of threads to time; by default 1, 2, 4, … up to the CPUs. With none at all the
+        model is first run in this process, which it may end.
     known : bool
         Whether a file that the table of well-known models holds is taken for what the table says.
     say : callable, optional
@@ -180,10 +181,10 @@ class _Examination:
 
     def probe(self, threads: Sequence[int] | None) -> Probe:
         """Return everything."""
-        counts = tuple(threads) if threads else thread_counts(available_threads())
-        self._tell(f"timing with {counts[0]} thread(s)")
+        counts = thread_counts(available_threads()) if threads is None else tuple(threads)
+        self._tell("timing its first frames")
         # First, and apart: a model that ends its process ends no other.
-        timings = list(time_apart(self._path, self._keys(), threads=counts[:1]))
+        timings = list(time_apart(self._path, self._options, threads=counts[:1]))
         segmenter = self._opened()
         candidates = self._candidates(segmenter)
         self._tell("reading its answers")
@@ -244,7 +245,7 @@ class _Examination:
         )
         for more in counts[1:]:
             self._tell(f"timing with {more} threads")
-            timings += time_apart(self._path, self._keys(), threads=(more,))
+            timings += time_apart(self._path, self._options, threads=(more,))
         keys = self._block_keys(class_value(choice.class_set))
         inputs, outputs = rows(self._interface, self._options)
         return Probe(

@@ -69,9 +69,9 @@ class CandidateScore:
     ----------
     candidate : Candidate
     score : float
-        Class information, in bits, that the answer to a picture shares with those to its
-        mirrored enlargement and to a pale part of it, less what hard borders between classes and
-        the rarer colour order take away; more is better.
+        Class information, in bits, that the answer to a picture shares with those to mirrored,
+        enlarged, pale and dark views of it, less what hard borders between classes and the rarer
+        colour order take away; more is better.
     confidence : float
         Mean greatest class probability over all pixels; 1 for models that give ids.
     border_confidence : float

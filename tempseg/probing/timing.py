@@ -7,10 +7,12 @@ import signal
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 from tempseg.errors import ModelError
 from tempseg.probing.results import Timing
+from tempseg.segmenters import SegmenterOptions
 
 __all__ = ["thread_counts", "time_apart"]
 
@@ -34,15 +36,14 @@ def thread_counts(available: int) -> tuple[int, ...]:
 
 
 def time_apart(
-    model: str, keys: Mapping[str, object], *, threads: Sequence[int | None]
+    model: str, options: SegmenterOptions, *, threads: Sequence[int | None]
 ) -> tuple[Timing, ...]:
     """Return how long a model takes a frame, each time in a new process.
 
     Parameters
     ----------
     model : str
-    keys : mapping
-        `[segmenter]` keys.
+    options : SegmenterOptions
     threads : sequence of int or None
         None leaves the number to the model, and is told as 0.
 
@@ -51,16 +52,15 @@ def time_apart(
     ModelError
         When the model fails, ends its process, or takes longer than ten minutes.
     """
-    return tuple(_timing(model, keys, count) for count in threads)
+    return tuple(_timing(model, replace(options, threads=count)) for count in threads)
 
 
-def _timing(model: str, keys: Mapping[str, object], threads: int | None) -> Timing:
-    request = {**keys} if threads is None else {**keys, "threads": threads}
+def _timing(model: str, options: SegmenterOptions) -> Timing:
     try:
         done = subprocess.run(
             # -P: the user's folder must not hide a package that the model's runtime imports.
             [sys.executable, "-P", "-m", "tempseg.probing.trial"],
-            input=json.dumps({"model": model, "keys": request}),
+            input=json.dumps({"model": model, "options": asdict(options)}),
             capture_output=True,
             text=True,
             errors="replace",
@@ -81,7 +81,7 @@ def _timing(model: str, keys: Mapping[str, object], threads: int | None) -> Timi
             f"{model}: ends the process that runs it ({_ending(done)}); is the file complete, "
             "and does its input fit into memory? If so, give the model in another format"
         )
-    return Timing(threads or 0, statistics.median(taken), min(taken), len(taken))
+    return Timing(options.threads or 0, statistics.median(taken), min(taken), len(taken))
 
 
 def _last_object(text: str) -> dict[str, object]:

@@ -14,10 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tempseg.build import segmenter_options
-from tempseg.config import load_config
 from tempseg.errors import TempsegError
-from tempseg.segmenters import open_segmenter
+from tempseg.segmenters import SegmenterOptions, open_segmenter
 from tempseg.types import Frame
 
 __all__ = ["main", "timed"]
@@ -28,17 +26,8 @@ _LEAST_RUNS = 3
 _ENOUGH_S = 1.5
 
 
-def timed(model: str, keys: dict[str, Any]) -> list[float]:
-    """Return the milliseconds of some frames, the first ones left out.
-
-    Parameters
-    ----------
-    model : str
-    keys : dict
-        `[segmenter]` keys.
-    """
-    config = load_config(overrides={f"segmenter.{key}": value for key, value in keys.items()})
-    options = segmenter_options(config.segmenter)
+def timed(model: str, options: SegmenterOptions) -> list[float]:
+    """Return the milliseconds of some frames, the first one left out."""
     if options.runtime == "opencv" or model.lower().endswith(".pb"):
         import cv2
 
@@ -54,12 +43,22 @@ def timed(model: str, keys: dict[str, Any]) -> list[float]:
     return [1000 * seconds for seconds in taken[1:]]
 
 
+def _options(fields: dict[str, Any]) -> SegmenterOptions:
+    # JSON made lists of tuples.
+    return SegmenterOptions(
+        **{
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in fields.items()
+        }
+    )
+
+
 def main() -> None:
     """Answer one request."""
     request = json.load(sys.stdin)
     answer: dict[str, object]
     try:
-        answer = {"ms": timed(request["model"], request["keys"])}
+        answer = {"ms": timed(request["model"], _options(request["options"]))}
     except TempsegError as error:
         answer = {"error": str(error)}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
