@@ -1,12 +1,12 @@
 """How a model behaves under each preprocessing.
 
 A network that gets its pixels as it was trained on them tells classes apart, and tells the same
-ones apart when it is shown the picture mirrored, enlarged, in mist or at dusk. What the answers share, as
-mutual information of their classes, is little where it sees one class everywhere, sees noise, or
-is in doubt; compare Ji, Henriques and Vedaldi, "Invariant Information Clustering for Unsupervised
-Image Classification and Segmentation" (2019), https://arxiv.org/abs/1807.06653. Pixels of too wide
-a range drive a network to its stops: then even the borders between its classes are certain of
-themselves, which they never are otherwise.
+places apart when the picture is shown mirrored, enlarged, in mist or at dusk. What the answers
+share, as mutual information of their classes, is little where it sees one class everywhere, sees
+noise, or is in doubt; compare Ji, Henriques and Vedaldi, "Invariant Information Clustering for
+Unsupervised Image Classification and Segmentation" (2019), https://arxiv.org/abs/1807.06653.
+Pixels of too wide a range drive a network to its stops: then even the borders between its classes
+are certain of themselves, which they never are otherwise.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ __all__ = ["chosen_output", "chosen_size", "rows"]
 _LONG_SIDE = 512
 _STEP = 32
 _NAME_SIZE = re.compile(r"(?<!\d)(\d{2,4})x(\d{2,4})(?!\d)")
-_NAME_SIDE = re.compile(r"(?<![\d.])(\d{3,4})(?![\d.])")
+_NAME_SIDE = re.compile(r"(?<![\d.])(\d{3,4})(?!\d|\.\d)")
 _SIDES = range(64, 2049)
 
 

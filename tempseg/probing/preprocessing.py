@@ -107,7 +107,9 @@ def _compared(
         return Guess(subject, told(best), "undecided", ("nothing else could be tried",))
     second = scores[1]
     clear = _CLEARER if pictures.rendered else _CLEAR
-    evidence = [f"{best.score:.3f} bits survive mirroring, enlarging, mist and dusk, on {pictures.words}"]
+    evidence = [
+        f"{best.score:.3f} bits survive mirroring, enlarging, mist and dusk, on {pictures.words}"
+    ]
     sure: Confidence = "undecided"
     if best.score < (_LEAST_RENDERED_BITS if pictures.rendered else _LEAST_BITS):
         evidence.append("that is next to nothing: give a picture of what the model was made for")

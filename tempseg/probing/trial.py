@@ -46,10 +46,7 @@ def timed(model: str, options: SegmenterOptions) -> list[float]:
 def _options(fields: dict[str, Any]) -> SegmenterOptions:
     # JSON made lists of tuples.
     return SegmenterOptions(
-        **{
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in fields.items()
-        }
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     )
 
 

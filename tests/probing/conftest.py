@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -52,7 +51,7 @@ def write_levels(
     it fewer of them: its logits are -(x - level)², less what is the same for all.
     """
     levels = (np.array(LEVELS, np.float32) - mean) * scale
-    sharpness = 0.02 / scale**2
+    sharpness = 0.0008 / scale**2
     weights = np.zeros((4, 3, 1, 1), np.float32)
     weights[:, channel, 0, 0] = 2 * sharpness * levels
     bias = -sharpness * levels**2
