@@ -40,6 +40,8 @@ _SOFTNESS = (0.35, 0.6)
 """Shares of the softest candidate's doubt at borders: nothing counts below, all from the second."""
 _LIGHTER_BGR = 0.9
 """What BGR counts: nearly all that is published takes RGB, and the two look much alike."""
+_HABIT = 1.03
+"""What the habit of the model's family counts: enough where there is a tie, no more."""
 
 
 class Watcher:
@@ -169,8 +171,13 @@ _VIEWS = (
 )
 
 
-def ranked(watched: Sequence[CandidateScore]) -> tuple[CandidateScore, ...]:
-    """Return candidates with deductions made from their scores, best first."""
+def ranked(
+    watched: Sequence[CandidateScore], *, habit: str | None = None
+) -> tuple[CandidateScore, ...]:
+    """Return candidates with deductions made from their scores, best first.
+
+    `habit` names what the model's family goes with, which counts a little more.
+    """
     doubts = [1 - one.border_confidence for one in watched if one.border_confidence < 1]
     softest = max(doubts, default=0.0)
     scores = []
@@ -181,6 +188,8 @@ def ranked(watched: Sequence[CandidateScore]) -> tuple[CandidateScore, ...]:
             score *= min(max((share - _SOFTNESS[0]) / (_SOFTNESS[1] - _SOFTNESS[0]), 0.0), 1.0)
         if one.candidate.colour_order == "bgr":
             score *= _LIGHTER_BGR
+        if one.candidate.name == habit:
+            score *= _HABIT
         scores.append(replace(one, score=score))
     return tuple(sorted(scores, key=lambda score: (bool(score.problem), -score.score)))
 

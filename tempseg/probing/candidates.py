@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from tempseg.segmenters import SegmenterOptions
 
-__all__ = ["Candidate", "candidates_for"]
+__all__ = ["Candidate", "candidates_for", "habit_of"]
 
 PerChannel = float | tuple[float, float, float]
 
@@ -86,6 +87,30 @@ def candidates_for(
         named = _FLOAT[2:3]
         return (*_both_orders(named), *plain)
     return _both_orders(named)
+
+
+_HABITS = {
+    "deeplab": "[-1, 1]",
+    "mobilenet": "[-1, 1]",
+    "selfie": "[0, 1]",
+    "mediapipe": "[0, 1]",
+    "hair": "[0, 1]",
+    "sinet": "portrait mean and deviation over 255",
+    "extremec": "portrait mean and deviation over 255",
+}
+"""How the publishers of some families prepare pixels."""
+
+
+def habit_of(model: str) -> tuple[str, str] | None:
+    """Return a word in a model's name and the candidate's name that its family goes with.
+
+    Examples
+    --------
+    >>> habit_of("models/deeplabv3_257_mv_gpu.tflite")
+    ('deeplab', '[-1, 1]')
+    """
+    name = Path(model).name.lower()
+    return next(((word, habit) for word, habit in _HABITS.items() if word in name), None)
 
 
 def _both_orders(

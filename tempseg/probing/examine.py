@@ -19,7 +19,7 @@ from tempseg.probing.answers import (
 )
 from tempseg.probing.behaviour import Watcher, ranked
 from tempseg.probing.block import segmenter_block
-from tempseg.probing.candidates import Candidate, candidates_for
+from tempseg.probing.candidates import Candidate, candidates_for, habit_of
 from tempseg.probing.interface import chosen_output, chosen_size, rows
 from tempseg.probing.pictures import Pictures, pictures_of, rendered_pictures
 from tempseg.probing.preprocessing import preprocessing_guesses
@@ -225,7 +225,8 @@ class _Examination:
         for place, candidate in enumerate(candidates):
             self._tell(f"watching it under {candidate.words} ({place + 1} of {len(candidates)})")
             watched.append(watcher.watch(candidate, self._pictures.images))
-        scores = ranked(watched)
+        habit = habit_of(self._path)
+        scores = ranked(watched, habit=None if habit is None else habit[1])
         best = scores[0].candidate
         decided = preprocessing_guesses(
             scores,
@@ -233,6 +234,7 @@ class _Examination:
             given={key: self._given[key] for key in _PREPROCESSING if key in self._given},
             source=self._source,
             pictures=self._pictures,
+            habit=habit,
         )
         for guess, key in decided:
             self._note(guess, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from tempseg.probing.pictures import Pictures
 from tempseg.probing.results import CandidateScore, Confidence, Guess
@@ -27,6 +28,7 @@ def preprocessing_guesses(
     given: Mapping[str, object],
     source: str,
     pictures: Pictures,
+    habit: tuple[str, str] | None = None,
 ) -> list[tuple[Guess, str]]:
     """Return the guesses on range and colour order, with the config key each is about.
 
@@ -40,50 +42,42 @@ def preprocessing_guesses(
     source : str
         Who gave them.
     pictures : Pictures
+    habit : (str, str) or None
+        A word in the model's name, and the pixel values that go with it.
     """
-    best = scores[0]
-    guesses = []
     ranges = _best_by(scores, lambda score: score.candidate.name)
     orders = _best_by(
-        [score for score in scores if score.candidate.name == best.candidate.name],
+        [score for score in scores if score.candidate.name == scores[0].candidate.name],
         lambda score: score.candidate.colour_order,
     )
     if "mean" in given or "scale" in given:
         told = ", ".join(f"{key} = {given[key]}" for key in ("mean", "scale") if key in given)
-        guesses.append((Guess("pixel values", told, "given", (source,)), "mean"))
+        values = Guess("pixel values", told, "given", (source,))
     elif len(ranges) == 1 and port.dtype != "float32":
-        evidence = [f"the input is {port.dtype}"]
-        if port.quantisation is not None:
-            step, zero = port.quantisation
-            evidence.append(f"quantised with step {step:.4g} and zero {zero}")
-        guesses.append(
-            (Guess("pixel values", best.candidate.name, "certain", tuple(evidence)), "mean")
-        )
+        values = _by_type(ranges[0], port)
     else:
-        guesses.append(
-            (
-                _compared(
-                    "pixel values", ranges, pictures, told=lambda score: score.candidate.name
-                ),
-                "mean",
-            )
-        )
+        values = _compared("pixel values", ranges, pictures, told=lambda one: one.candidate.name)
+        if habit is not None and habit[1] == ranges[0].candidate.name:
+            added = f"{habit[0]!r} in the name goes with it"
+            values = replace(values, evidence=(*values.evidence, added))
     if "colour_order" in given:
-        told = str(given["colour_order"]).upper()
-        guesses.append((Guess("colour order", told, "given", (source,)), "colour_order"))
+        order = Guess("colour order", str(given["colour_order"]).upper(), "given", (source,))
     else:
-        guesses.append(
-            (
-                _compared(
-                    "colour order",
-                    orders,
-                    pictures,
-                    told=lambda score: score.candidate.colour_order.upper(),
-                ),
-                "colour_order",
-            )
+        order = _compared(
+            "colour order",
+            orders,
+            pictures,
+            told=lambda one: one.candidate.colour_order.upper(),
         )
-    return guesses
+    return [(values, "mean"), (order, "colour_order")]
+
+
+def _by_type(score: CandidateScore, port: InputPort) -> Guess:
+    evidence = [f"the input is {port.dtype}"]
+    if port.quantisation is not None:
+        step, zero = port.quantisation
+        evidence.append(f"quantised with step {step:.4g} and zero {zero}")
+    return Guess("pixel values", score.candidate.name, "certain", tuple(evidence))
 
 
 def _best_by(

@@ -45,9 +45,10 @@ def timed(model: str, options: SegmenterOptions) -> list[float]:
 
 def _options(fields: dict[str, Any]) -> SegmenterOptions:
     # JSON made lists of tuples.
-    return SegmenterOptions(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    )
+    given: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+    }
+    return SegmenterOptions(**given)
 
 
 def main() -> None:

@@ -131,3 +131,10 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         save_block(str(model), "[segmenter]\n", overwrite=True)
     with pytest.raises(OutputError, match="paste the block"):
         save_block("python:a:b", "[segmenter]\n")
+
+
+def test_a_familys_habit_decides_a_tie_and_no_more() -> None:
+    tied = [CandidateScore(Candidate("[0, 1]"), 0.5), CandidateScore(Candidate("[-1, 1]"), 0.49)]
+    assert ranked(tied, habit="[-1, 1]")[0].candidate.name == "[-1, 1]"
+    clear = [CandidateScore(Candidate("[0, 1]"), 0.5), CandidateScore(Candidate("[-1, 1]"), 0.4)]
+    assert ranked(clear, habit="[-1, 1]")[0].candidate.name == "[0, 1]"
