@@ -145,11 +145,12 @@ def model_interface(model: str, options: SegmenterOptions = _DEFAULTS) -> Interf
 
 
 def _runtime(model: str, options: SegmenterOptions) -> _Runtime:
-    _refuse_empty(model)
     if options.runtime == "opencv":
+        _refuse_empty(model)
         return _OPENCV
     for runtime in _RUNTIMES:
         if runtime.accepts(model):
+            _refuse_empty(model)
             return runtime
     if model.lower().endswith(".pbtxt"):
         graph = Path(model).with_suffix(".pb")
