@@ -16,6 +16,7 @@ from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, OutputError, RunError, TempsegError
 from tempseg.label_images import write_label_image
 from tempseg.outputs import RunFolder, Totals, new_folder, read_class_set, write_record
+from tempseg.probing import probe
 from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream, write_all
 from tempseg.runners.timing import STAGES, StageTimes
@@ -29,6 +30,7 @@ __all__ = [
     "RunSummary",
     "effective_config",
     "export",
+    "probe",
     "report",
     "run",
     "segment",

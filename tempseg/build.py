@@ -19,7 +19,14 @@ from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
 from tempseg.video import AudioTracks, LabelEncoder, OverlayEncoder, open_source
 from tempseg.zoo import entry_for, resolve_model
 
-__all__ = ["build_engine", "build_segmenter", "build_sinks", "build_source", "with_zoo_keys"]
+__all__ = [
+    "build_engine",
+    "build_segmenter",
+    "build_sinks",
+    "build_source",
+    "segmenter_options",
+    "with_zoo_keys",
+]
 
 
 def with_zoo_keys(config: Config) -> Config:
@@ -62,7 +69,7 @@ def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Seg
             "no model: pass --model MODEL (a model's file, a SavedModel folder, masks:FOLDER, "
             "python:MODULE:ATTRIBUTE) or set segmenter.model"
         )
-    options = _segmenter_options(wanted)
+    options = segmenter_options(wanted)
     if source is not None and wanted.model.startswith("masks:") and config.source.start is not None:
         options = replace(options, first_mask=source.count_before())
     try:
@@ -172,7 +179,14 @@ def _policy(config: Config) -> KeyframePolicy:
     )
 
 
-def _segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:
+def segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:
+    """Return what config says about a model, as segmenters take it.
+
+    Raises
+    ------
+    ConfigError
+        When a value is for no three channels.
+    """
     return SegmenterOptions(
         input_size=(wanted.input_size[0], wanted.input_size[1]) if wanted.input_size else None,
         colour_order=wanted.colour_order,

@@ -22,6 +22,7 @@ __all__ = [
     "SegmenterConfig",
     "SourceConfig",
     "load_config",
+    "sidecar_path",
 ]
 
 SidePx = Annotated[int, Field(ge=1, le=16384)]
@@ -200,8 +201,8 @@ def load_config(
     config = _validated(tree, "config")
     if config.segmenter.model is None:
         return config
-    sidecar = _sidecar(config.segmenter.model)
-    if sidecar is None:
+    sidecar = sidecar_path(config.segmenter.model)
+    if sidecar is None or not sidecar.is_file():
         return config
     expected = _read_toml(sidecar)
     _validated(expected, str(sidecar))
@@ -211,15 +212,23 @@ def load_config(
     return _validated(tree, "config")
 
 
-def _sidecar(model: str) -> Path | None:
-    """Return the file beside a model that says what it expects, where there is one."""
+def sidecar_path(model: str) -> Path | None:
+    """Return the file beside a model that says what it expects, there or not.
+
+    None where the model is no file or folder.
+
+    Examples
+    --------
+    >>> sidecar_path("masks:labels") is None
+    True
+    """
     path = Path(model)
     if not path.name:
         return None
     try:
-        file = path.is_file()
-        beside = path.with_suffix(".toml") if file else path.with_name(path.name + ".toml")
-        return beside if path.exists() and beside.is_file() else None
+        if not path.exists():
+            return None
+        return path.with_suffix(".toml") if path.is_file() else path.with_name(path.name + ".toml")
     except (OSError, ValueError):
         # No path that a file could have: the segmenters say so.
         return None

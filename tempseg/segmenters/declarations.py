@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Declared", "onnx_declarations", "placeholders"]
+__all__ = ["Declared", "Interface", "onnx_declarations", "placeholders"]
 
 _ONNX_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16"}
 _TENSORFLOW_TYPES = {1: "float32", 4: "uint8", 6: "int8", 3: "int32", 9: "int64", 19: "float16"}
@@ -22,6 +22,20 @@ class Declared:
     name: str
     dtype: str
     shape: tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """All that a model declares, before anything is asked of it.
+
+    Parameters
+    ----------
+    inputs, outputs : tuple of Declared
+        No outputs where the format does not name them.
+    """
+
+    inputs: tuple[Declared, ...]
+    outputs: tuple[Declared, ...] = ()
 
 
 def onnx_declarations(data: bytes) -> tuple[list[Declared], list[Declared]]:

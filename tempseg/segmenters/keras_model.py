@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
+from tempseg.segmenters.declarations import Declared, Interface
 from tempseg.segmenters.native_log import quiet_native_log
 from tempseg.segmenters.network import NetworkSegmenter, hashed
 from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.ports import input_port, output_port, pick
 from tempseg.segmenters.tensorflow_start import first_line, started_tensorflow
 
-__all__ = ["KerasSegmenter"]
+__all__ = ["KerasSegmenter", "keras_interface"]
 
 _DEFAULTS = SegmenterOptions()
 
@@ -39,12 +40,7 @@ class KerasSegmenter(NetworkSegmenter):
     def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         name = str(path)
         keras, loaded = _load(name, options.threads)
-        inputs, outputs = getattr(loaded, "inputs", None), getattr(loaded, "outputs", None)
-        if not inputs or not outputs:
-            raise ModelError(
-                f"{name}: declares neither input nor output; save it as a functional model, "
-                "or after its first call"
-            )
+        inputs, outputs = loaded.inputs, loaded.outputs
         if len(inputs) != 1:
             found = ", ".join(f"{taken.name} {taken.shape}" for taken in inputs)
             raise ModelError(
@@ -76,6 +72,26 @@ class KerasSegmenter(NetworkSegmenter):
         return answer if answer.dtype.kind in "iub" else answer.astype(np.float32, copy=False)
 
 
+def keras_interface(name: str, options: SegmenterOptions = _DEFAULTS) -> Interface:
+    """Return what a Keras model declares.
+
+    Raises
+    ------
+    ModelError
+        When the file cannot be read, or asks for code of its own to be run.
+    """
+    _, loaded = _load(name, options.threads)
+    outputs = zip(loaded.output_names, loaded.outputs, strict=True)
+    return Interface(
+        tuple(_declared(str(taken.name), taken) for taken in loaded.inputs),
+        tuple(_declared(str(key), given) for key, given in outputs),
+    )
+
+
+def _declared(name: str, tensor: Any) -> Declared:
+    return Declared(name, str(tensor.dtype), tuple(tensor.shape))
+
+
 def _load(name: str, threads: int | None) -> tuple[Any, Any]:
     if not Path(name).is_file():
         raise ModelError(f"{name}: there is no such file; give the path of a Keras model")
@@ -84,7 +100,7 @@ def _load(name: str, threads: int | None) -> tuple[Any, Any]:
         import keras
     try:
         with quiet_native_log():
-            return keras, keras.models.load_model(name, compile=False, safe_mode=True)
+            loaded = keras.models.load_model(name, compile=False, safe_mode=True)
     except Exception as error:
         # The loader raises whatever the broken part of the file happens to cause.
         told = str(error)
@@ -101,3 +117,9 @@ def _load(name: str, threads: int | None) -> tuple[Any, Any]:
         raise ModelError(
             f"{name}: not a readable Keras model ({problem}); is the file complete?"
         ) from error
+    if not getattr(loaded, "inputs", None) or not getattr(loaded, "outputs", None):
+        raise ModelError(
+            f"{name}: declares neither input nor output; save it as a functional model, "
+            "or after its first call"
+        )
+    return keras, loaded

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
 from tempseg.segmenters.answers import dequantised
-from tempseg.segmenters.declarations import Declared
+from tempseg.segmenters.declarations import Declared, Interface
 from tempseg.segmenters.native_log import quiet_native_log
 from tempseg.segmenters.network import NetworkSegmenter, available_threads, hashed
 from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.ports import InputPort, OutputPort, input_port, output_port, pick
 
-__all__ = ["LiteRTSegmenter", "tflite_declarations"]
+__all__ = ["LiteRTSegmenter", "litert_interface"]
 
 _DEFAULTS = SegmenterOptions()
 
@@ -84,8 +84,8 @@ class LiteRTSegmenter(NetworkSegmenter):
         return answer
 
 
-def tflite_declarations(name: str) -> tuple[list[Declared], list[Declared]]:
-    """Return the inputs and outputs that a `.tflite` file declares.
+def litert_interface(name: str) -> Interface:
+    """Return what a `.tflite` file declares.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def tflite_declarations(name: str) -> tuple[list[Declared], list[Declared]]:
     """
     interpreter = _load(name, 1)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    return [_declared(detail) for detail in inputs], [_declared(detail) for detail in outputs]
+    return Interface(tuple(map(_declared, inputs)), tuple(map(_declared, outputs)))
 
 
 def _declared(detail: dict[str, Any]) -> Declared:

@@ -17,9 +17,16 @@ from tempseg.errors import ModelError
 from tempseg.segmenters.answers import AnswerDecoder
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
 from tempseg.segmenters.ports import InputPort, OutputPort
-from tempseg.segmenters.preprocessing import ModelInput, Preprocessor, onto_grid
+from tempseg.segmenters.preprocessing import Preprocessor, onto_grid
 from tempseg.segmenters.previous_mask import PreviousMask
-from tempseg.types import FloatArray, Frame, Prediction, SegmenterInfo, UInt8Array
+from tempseg.types import (
+    FloatArray,
+    Frame,
+    Placement,
+    Prediction,
+    SegmenterInfo,
+    UInt8Array,
+)
 
 __all__ = ["NetworkSegmenter", "available_threads", "hashed"]
 
@@ -69,15 +76,7 @@ class NetworkSegmenter(ABC):
         self._name = name
         self._port = port
         self._output = output
-        self._preprocessor = Preprocessor(
-            port.size,
-            colour_order=options.colour_order,
-            mean=mean,
-            scale=scale,
-            resize=options.resize,
-            dtype=port.dtype,
-            quantisation=port.quantisation,
-        )
+        self._preprocessor = self.preprocessor(replace(options, mean=mean, scale=scale))
         self._memory = PreviousMask(port.size) if port.previous_mask else None
         self._decoder = AnswerDecoder(
             name, choice.class_set, output=options.output, threshold=options.threshold
@@ -99,37 +98,73 @@ class NetworkSegmenter(ABC):
 
     def segment(self, frame: Frame) -> Prediction:
         """Return the answer for one frame, on the model's own grid."""
-        prepared, placement = self._preprocessor.prepare(frame.image)
         mask = None if self._memory is None else self._memory.before(frame.index)
-        answer = self._answer(prepared, mask, f"{self._name}: frame {frame.index}")
-        sides = answer.shape[1:3] if answer.ndim > 2 and answer.shape[0] == 1 else answer.shape[:2]
-        if len(sides) == 2 and min(sides) > 0:
-            placement = onto_grid(placement, self._preprocessor.size, (sides[0], sides[1]))
+        answer, placement = self._placed(
+            frame.image, self._preprocessor, mask, f"{self._name}: frame {frame.index}"
+        )
         prediction = self._decoder.decode(answer, placement=placement, frame_index=frame.index)
         if self._memory is not None:
             self._memory.keep(prediction, frame.index)
         return prediction
 
-    def raw_answer(self, image: UInt8Array) -> NDArray[Any]:
+    @property
+    def port(self) -> InputPort:
+        """What the input takes."""
+        return self._port
+
+    @property
+    def output(self) -> OutputPort:
+        """What the output is declared to give."""
+        return self._output
+
+    def preprocessor(self, options: SegmenterOptions) -> Preprocessor:
+        """Return what makes this network's input by other options than its own."""
+        return Preprocessor(
+            self._port.size,
+            colour_order=options.colour_order,
+            mean=options.mean,
+            scale=options.scale,
+            resize=options.resize,
+            dtype=self._port.dtype,
+            quantisation=self._port.quantisation,
+        )
+
+    def raw_answer(
+        self, image: UInt8Array, *, preprocessor: Preprocessor | None = None
+    ) -> tuple[NDArray[Any], Placement]:
         """Return what the model gives for an image, channels last, before it is read.
 
         Parameters
         ----------
         image : ndarray, shape (H, W, 3), uint8
             RGB.
+        preprocessor : Preprocessor, optional
+            In place of the model's own.
+
+        Returns
+        -------
+        ndarray
+        Placement
+            Where its grid lies on the image.
 
         Raises
         ------
         ModelError
             When the model fails, or answers in another shape than it declares.
         """
-        prepared, _ = self._preprocessor.prepare(image)
         mask = np.zeros(self._port.size, np.float32) if self._port.previous_mask else None
-        return self._answer(prepared, mask, self._name)
+        return self._placed(image, preprocessor or self._preprocessor, mask, self._name)
 
-    def _answer(self, prepared: ModelInput, mask: FloatArray | None, where: str) -> NDArray[Any]:
+    def _placed(
+        self, image: UInt8Array, preprocessor: Preprocessor, mask: FloatArray | None, where: str
+    ) -> tuple[NDArray[Any], Placement]:
+        prepared, placement = preprocessor.prepare(image)
         values: NDArray[Any] = prepared if mask is None else np.dstack((prepared, mask))
-        return self._output.channels_last(self._infer(self._port.tensor(values), where), where)
+        answer = self._output.channels_last(self._infer(self._port.tensor(values), where), where)
+        sides = answer.shape[1:3] if answer.ndim > 2 and answer.shape[0] == 1 else answer.shape[:2]
+        if len(sides) == 2 and min(sides) > 0:
+            placement = onto_grid(placement, preprocessor.size, (sides[0], sides[1]))
+        return answer, placement
 
     @property
     def remembers(self) -> bool:

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
+from tempseg.segmenters.declarations import Declared, Interface
 from tempseg.segmenters.network import NetworkSegmenter, available_threads, hashed
 from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.ports import input_port, output_port, pick
 
-__all__ = ["OnnxSegmenter"]
+__all__ = ["OnnxSegmenter", "onnx_interface"]
 
 _DEFAULTS = SegmenterOptions()
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)": "int8"}
@@ -80,6 +81,28 @@ class OnnxSegmenter(NetworkSegmenter):
         return found.astype(np.float32, copy=False) if found.dtype.kind == "f" else found
 
 
+def onnx_interface(name: str) -> Interface:
+    """Return what an `.onnx` file declares.
+
+    Raises
+    ------
+    ModelError
+        When ONNX Runtime is not installed, or the file cannot be read.
+    """
+    session = _load(name, 1)
+    return Interface(
+        tuple(map(_declared, session.get_inputs())), tuple(map(_declared, session.get_outputs()))
+    )
+
+
+def _declared(tensor: Any) -> Declared:
+    kind = tensor.type.removeprefix("tensor(").removesuffix(")")
+    # An undeclared shape and a single number's shape both come as no sides.
+    return Declared(
+        tensor.name, "float32" if kind == "float" else kind, tuple(_sides(tensor.shape)) or None
+    )
+
+
 def _load(name: str, threads: int) -> Any:
     if not Path(name).is_file():
         raise ModelError(f"{name}: there is no such file; give the path of an .onnx model")
@@ -96,6 +119,11 @@ def _load(name: str, threads: int) -> Any:
         return onnxruntime.InferenceSession(name, settings, providers=["CPUExecutionProvider"])
     except Exception as error:
         # As above; a broken file can fail in any part of the loader.
+        if "External data" in str(error):
+            raise ModelError(
+                f"{name}: its weights are in a file of their own that is not beside it "
+                f"({_one_line(error)}); put it there"
+            ) from error
         raise ModelError(
             f"{name}: not a readable ONNX model ({_one_line(error)}); is the file complete?"
         ) from error

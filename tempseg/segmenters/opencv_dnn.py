@@ -21,8 +21,13 @@ from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
 from tempseg.segmenters import opencv_trial
-from tempseg.segmenters.declarations import Declared, onnx_declarations, placeholders
-from tempseg.segmenters.litert import LiteRTSegmenter, tflite_declarations
+from tempseg.segmenters.declarations import (
+    Declared,
+    Interface,
+    onnx_declarations,
+    placeholders,
+)
+from tempseg.segmenters.litert import LiteRTSegmenter, litert_interface
 from tempseg.segmenters.native_log import quiet_native_log
 from tempseg.segmenters.network import NetworkSegmenter, hashed
 from tempseg.segmenters.onnx import OnnxSegmenter
@@ -30,7 +35,7 @@ from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.ports import input_port, output_port, pick
 from tempseg.types import UInt8Array
 
-__all__ = ["OpenCvSegmenter"]
+__all__ = ["OpenCvSegmenter", "opencv_interface"]
 
 _DEFAULTS = SegmenterOptions()
 _ANY_IMAGE = (None, None, None, 3)
@@ -67,9 +72,8 @@ class OpenCvSegmenter(NetworkSegmenter):
                 options.threads,
             )
         declared = _declared(name)
-        port = input_port(
-            name, declared.taken.shape or _ANY_IMAGE, declared.taken.dtype, options=options
-        )
+        taken = _only_input(name, declared)
+        port = input_port(name, taken.shape or _ANY_IMAGE, taken.dtype, options=options)
         # OpenCV turns TensorFlow's networks round: channels come first, whatever the file says.
         self._turned = files.suffix != ".onnx" and not port.channels_first
         fed = replace(port, channels_first=True) if self._turned else port
@@ -81,7 +85,7 @@ class OpenCvSegmenter(NetworkSegmenter):
         self._output_name = pick(
             name, self._net.getUnconnectedOutLayersNames(), options.output_name
         )
-        given = declared.output(self._output_name)
+        given = _output(declared, self._output_name)
         if given is None or given.shape is None:
             answer = self._infer(np.zeros(fed.shape, self._dtype), name)
             given = Declared(self._output_name, answer.dtype.name, answer.shape)
@@ -107,12 +111,12 @@ class OpenCvSegmenter(NetworkSegmenter):
 
     def _compare(self, reference: NetworkSegmenter | None) -> None:
         picture = _test_picture(self._port.size)
-        mine = self.raw_answer(picture)
+        mine, _ = self.raw_answer(picture)
         if reference is None:
             told = "runtime: OpenCV dnn's answers could be compared with no other runtime's"
             self._info = replace(self._info, assumptions=(*self._info.assumptions, told))
             return
-        expected = reference.raw_answer(picture)
+        expected, _ = reference.raw_answer(picture)
         if mine.shape != expected.shape:
             right, told = False, f"is of shape {mine.shape}, not {expected.shape}"
         elif not np.isfinite(expected).all():
@@ -142,16 +146,23 @@ class _Files:
     all: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Declarations:
-    taken: Declared
-    given: tuple[Declared, ...]
+def opencv_interface(name: str) -> Interface:
+    """Return what a `.pb`, `.onnx` or `.tflite` file declares; a graph does not name its outputs.
 
-    def output(self, name: str) -> Declared | None:
-        """Return what is declared of an output; OpenCV may call a single one by another name."""
-        if len(self.given) == 1:
-            return self.given[0]
-        return next((declared for declared in self.given if declared.name == name), None)
+    Raises
+    ------
+    ModelError
+        When a file is missing or cannot be read.
+    """
+    _files(name)
+    return _declared(name)
+
+
+def _output(interface: Interface, name: str) -> Declared | None:
+    # OpenCV may call a single one by another name.
+    if len(interface.outputs) == 1:
+        return interface.outputs[0]
+    return next((given for given in interface.outputs if given.name == name), None)
 
 
 def _files(name: str) -> _Files:
@@ -177,26 +188,29 @@ def _files(name: str) -> _Files:
     return _Files(suffix, str(text_graph), (path, text_graph))
 
 
-def _declared(name: str) -> _Declarations:
+def _declared(name: str) -> Interface:
     suffix = Path(name).suffix.lower()
     if suffix == ".tflite":
-        inputs, outputs = tflite_declarations(name)
-    else:
-        data = Path(name).read_bytes()
-        try:
-            onnx = suffix == ".onnx"
-            inputs, outputs = onnx_declarations(data) if onnx else (placeholders(data), [])
-        except ValueError as error:
-            kind = "ONNX model" if onnx else "TensorFlow graph"
-            raise ModelError(
-                f"{name}: not a readable {kind} ({error}); is the file complete?"
-            ) from error
-    if len(inputs) != 1:
-        found = ", ".join(taken.name for taken in inputs) or "none"
+        return litert_interface(name)
+    data = Path(name).read_bytes()
+    try:
+        onnx = suffix == ".onnx"
+        inputs, outputs = onnx_declarations(data) if onnx else (placeholders(data), [])
+    except ValueError as error:
+        kind = "ONNX model" if onnx else "TensorFlow graph"
         raise ModelError(
-            f"{name}: takes {len(inputs)} inputs ({found}), expected one: an RGB image"
+            f"{name}: not a readable {kind} ({error}); is the file complete?"
+        ) from error
+    return Interface(tuple(inputs), tuple(outputs))
+
+
+def _only_input(name: str, interface: Interface) -> Declared:
+    if len(interface.inputs) != 1:
+        found = ", ".join(taken.name for taken in interface.inputs) or "none"
+        raise ModelError(
+            f"{name}: takes {len(interface.inputs)} inputs ({found}), expected one: an RGB image"
         )
-    return _Declarations(inputs[0], tuple(outputs))
+    return interface.inputs[0]
 
 
 def _try_apart(name: str, text_graph: str, *, dtype: str, shape: tuple[int, ...]) -> None:

@@ -93,10 +93,14 @@ class SegmenterOptions:
 
 @dataclass(frozen=True, slots=True)
 class ClassChoice:
-    """The classes of a model, and what was assumed to find them."""
+    """The classes of a model, what was assumed to find them, and on what grounds.
+
+    `why` is empty where config names them.
+    """
 
     class_set: ClassSet
     assumptions: tuple[str, ...] = ()
+    why: str = ""
 
 
 def choose_classes(
@@ -122,7 +126,8 @@ def choose_classes(
     words = set(re.findall(r"[a-z]+", Path(path).stem.lower()))
     chosen, why = _guess(words, channels)
     advice = "set segmenter.classes if that is wrong"
-    return ClassChoice(chosen, (f"classes: {why} taken as {_told(chosen)}; {advice}",))
+    told = f"classes: {why} taken as {_told(chosen)}; {advice}"
+    return ClassChoice(chosen, (told,), why)
 
 
 def named_classes(classes: str | tuple[str, ...]) -> ClassSet:

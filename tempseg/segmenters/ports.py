@@ -16,6 +16,9 @@ __all__ = ["InputPort", "OutputPort", "input_port", "output_port", "pick"]
 
 Shape = Sequence[int | None]
 
+_MOST_PIXELS = 1 << 26
+"""No picture that a network takes is larger than 8192x8192; a broken file's may be."""
+
 _INPUT_DTYPES: dict[str, Literal["float32", "uint8", "int8"]] = {
     "float32": "float32",
     "uint8": "uint8",
@@ -215,6 +218,11 @@ def _size(
                 f"segmenter.input_size is {list(wanted or ())}; remove segmenter.input_size"
             )
         sides.append(fixed or asked or 0)
+    if sides[0] * sides[1] > _MOST_PIXELS:
+        raise ModelError(
+            f"{model}: takes images of {sides[1]}x{sides[0]}, expected at most {_MOST_PIXELS} "
+            "pixels; export it for a smaller input"
+        )
     return sides[0], sides[1]
 
 

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
+from tempseg.segmenters.declarations import Declared, Interface
 from tempseg.segmenters.native_log import quiet_native_log
 from tempseg.segmenters.network import NetworkSegmenter, hashed
 from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.ports import input_port, output_port, pick
 from tempseg.segmenters.tensorflow_start import first_line, started_tensorflow
 
-__all__ = ["SavedModelSegmenter"]
+__all__ = ["SavedModelSegmenter", "saved_model_interface"]
 
 _DEFAULTS = SegmenterOptions()
 
@@ -36,18 +37,8 @@ class SavedModelSegmenter(NetworkSegmenter):
 
     def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         name = str(path)
-        folder = Path(path)
-        if not (folder / "saved_model.pb").is_file():
-            raise ModelError(f"{name}: no saved_model.pb in it; give a SavedModel's folder")
         # Kept: the signatures' variables live as long as the loaded object.
-        self._loaded = _load(name, options.threads)
-        signatures = self._loaded.signatures
-        if options.signature not in signatures:
-            raise ModelError(
-                f"{name}: has no signature {options.signature!r}; "
-                f"set segmenter.signature to one of {sorted(signatures)}"
-            )
-        self._call = signatures[options.signature]
+        self._loaded, self._call = _signature(name, options)
         inputs = self._call.structured_input_signature[1]
         if len(inputs) != 1:
             found = ", ".join(f"{key} {spec.shape}" for key, spec in sorted(inputs.items()))
@@ -65,7 +56,9 @@ class SavedModelSegmenter(NetworkSegmenter):
             "saved_model",
             port=port,
             output=output_port(_sides(output.shape), integer=output.dtype.is_integer, port=port),
-            sha256=hashed(folder, sorted(file for file in folder.rglob("*") if file.is_file())),
+            sha256=hashed(
+                Path(path), sorted(file for file in Path(path).rglob("*") if file.is_file())
+            ),
             options=options,
         )
 
@@ -79,6 +72,41 @@ class SavedModelSegmenter(NetworkSegmenter):
             raise ModelError(f"{where}: the model failed ({first_line(error)})") from error
         # Half-precision answers exist; everything after here counts on single.
         return answer if answer.dtype.kind in "iub" else answer.astype(np.float32, copy=False)
+
+
+def saved_model_interface(name: str, options: SegmenterOptions = _DEFAULTS) -> Interface:
+    """Return what the wanted signature of a SavedModel declares.
+
+    Raises
+    ------
+    ModelError
+        When the folder cannot be read, or has no such signature.
+    """
+    _, call = _signature(name, options)
+    inputs = call.structured_input_signature[1]
+    return Interface(_all_declared(inputs), _all_declared(call.structured_outputs))
+
+
+def _all_declared(specs: Any) -> tuple[Declared, ...]:
+    return tuple(_declared(key, spec) for key, spec in sorted(specs.items()))
+
+
+def _declared(name: str, spec: Any) -> Declared:
+    sides = _sides(spec.shape)
+    return Declared(name, spec.dtype.name, None if sides is None else tuple(sides))
+
+
+def _signature(name: str, options: SegmenterOptions) -> tuple[Any, Any]:
+    """Return the loaded folder and the function in it that is wanted."""
+    if not (Path(name) / "saved_model.pb").is_file():
+        raise ModelError(f"{name}: no saved_model.pb in it; give a SavedModel's folder")
+    loaded = _load(name, options.threads)
+    if options.signature not in loaded.signatures:
+        raise ModelError(
+            f"{name}: has no signature {options.signature!r}; "
+            f"set segmenter.signature to one of {sorted(loaded.signatures)}"
+        )
+    return loaded, loaded.signatures[options.signature]
 
 
 def _load(name: str, threads: int | None) -> Any:

@@ -4,7 +4,14 @@ from tempseg.zoo.cache import cache_folder
 from tempseg.zoo.download import TransferObserver, TransferSettings
 from tempseg.zoo.errors import ArchiveError, TransferError, ZooError
 from tempseg.zoo.obtain import cached_model, expected_checksum, fetch, resolve_model
-from tempseg.zoo.table import ZooEntry, ZooFile, entry_for, find_entry, zoo_entries
+from tempseg.zoo.table import (
+    ZooEntry,
+    ZooFile,
+    entry_for,
+    entry_of_bytes,
+    find_entry,
+    zoo_entries,
+)
 
 __all__ = [
     "ArchiveError",
@@ -17,6 +24,7 @@ __all__ = [
     "cache_folder",
     "cached_model",
     "entry_for",
+    "entry_of_bytes",
     "expected_checksum",
     "fetch",
     "find_entry",

@@ -16,7 +16,15 @@ from urllib.parse import unquote, urlsplit
 
 from tempseg.zoo.errors import ZooError
 
-__all__ = ["ZooEntry", "ZooFile", "entry_for", "find_entry", "read_table", "zoo_entries"]
+__all__ = [
+    "ZooEntry",
+    "ZooFile",
+    "entry_for",
+    "entry_of_bytes",
+    "find_entry",
+    "read_table",
+    "zoo_entries",
+]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
@@ -210,6 +218,21 @@ did you mean coral-voc or coral-voc-small? (tempseg models list)
         return entries[model]
     near = _nearest(model, list(entries))
     raise ZooError(f"there is no file, folder or zoo model {model!r}{near}")
+
+
+def entry_of_bytes(sha256: str) -> ZooEntry | None:
+    """Return the zoo's model that is one file of this SHA-256, whatever it is called here.
+
+    Examples
+    --------
+    >>> entry_of_bytes("0" * 64) is None
+    True
+    """
+    for entry in zoo_entries():
+        (first, *others) = entry.files
+        if not others and first.archive is None and first.sha256 == sha256:
+            return entry
+    return None
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -167,7 +167,19 @@ def test_a_module_that_cannot_be_imported_is_told_apart(folder: Path) -> None:
         open_segmenter("python:my_broken_net:segment")
 
 
-def test_a_run_keeps_what_was_done_before_a_function_raised(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("raise ValueError('tired')", "the function raised ValueError: tired"),
+        ("labels = labels[::2]", r"got an answer of \(32, 96\), expected \(64, 96\) as before"),
+        ("labels = labels * 1.5", r"got float64 \(64, 96\), expected integers as before"),
+        ("labels = labels.astype(object)", r"got object \(64, 96\), expected labels"),
+        ("labels = labels + 7", "got id [78], expected 0 to 1"),
+    ],
+)
+def test_a_run_keeps_what_was_done_before_a_function_failed(
+    folder: Path, fault: str, told: str
+) -> None:
     (folder / "frames").mkdir()
     for index in range(4):
         Image.fromarray(colour_frame().repeat(4, 0).repeat(4, 1)).save(f"frames/{index}.png")
@@ -175,17 +187,20 @@ def test_a_run_keeps_what_was_done_before_a_function_raised(folder: Path) -> Non
         "calls = []\n"
         "def segment(image):\n"
         "    calls.append(1)\n"
-        "    if len(calls) > 2: raise ValueError('tired')\n"
-        "    return image[..., 0] // 255\n"
+        "    labels = image[..., 0] // 255\n"
+        f"    if len(calls) > 2: {fault}\n"
+        "    return labels\n"
     )
+    sys.modules.pop("my_tired_net", None)
     with pytest.raises(
-        RunError, match=r"my_tired_net:segment: frame 2: .*tired.*kept in .*partial"
+        RunError, match=rf"my_tired_net:segment: frame 2: {told}.*kept in .*partial"
     ):
         tempseg.run(
             "frames",
             "out",
             model="python:my_tired_net:segment",
             config={
+                "segmenter.classes": "binary",
                 "keyframe.policy": "interval",
                 "keyframe.interval": 1,
                 "propagate.lookahead": 0,

@@ -94,10 +94,23 @@ def test_a_network_gives_the_same_labels_in_every_format(shared: Path) -> None:
     frame = read(shared / STREET)
     saved, *others = (
         classes_of(open_segmenter(f"{stem}{suffix}", IMAGENET).segment(frame))
-        for suffix in ("", ".keras", ".tflite")
+        for suffix in ("", ".keras", ".tflite", "_float16.tflite")
     )
     for other in others:
         assert np.mean(saved == other) >= 0.999
+
+
+def test_a_network_that_normalises_inside_gives_the_same_labels(shared: Path) -> None:
+    stem = str(shared / "models/espnetv2/espnetv2_s_2.0_city_1024x512")
+    frame = read(shared / STREET)
+    outside = classes_of(open_segmenter(f"{stem}.tflite", IMAGENET).segment(frame))
+    inside = {
+        "_uint8": replace(PLAIN, input_size=(1024, 512)),
+        "_uint8.tflite": PLAIN,
+    }
+    for suffix, options in inside.items():
+        found = classes_of(open_segmenter(f"{stem}{suffix}", options).segment(frame))
+        assert np.mean(found == outside) >= 0.999
 
 
 def test_onnx_runtime_and_opencv_agree(shared: Path) -> None:
