@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tempseg.api import RunSummary, export, run, segment, synthesise
+    from tempseg.api import RunSummary, export, quantize, run, segment, synthesise
     from tempseg.config import Config, load_config
     from tempseg.engine import Engine, EngineSettings
     from tempseg.errors import (
@@ -53,13 +53,14 @@ __all__ = [
     "evaluate",
     "export",
     "load_config",
+    "quantize",
     "run",
     "segment",
     "synthesise",
 ]
 
 _HOMES = {
-    "tempseg.api": ("RunSummary", "export", "run", "segment", "synthesise"),
+    "tempseg.api": ("RunSummary", "export", "quantize", "run", "segment", "synthesise"),
     "tempseg.config": ("Config", "load_config"),
     "tempseg.engine": ("Engine", "EngineSettings"),
     "tempseg.errors": (

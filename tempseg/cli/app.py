@@ -11,6 +11,7 @@ import typer
 
 from tempseg.cli.evaluate import compare_command, eval_command
 from tempseg.cli.models import models_app, pull_for_run
+from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
 from tempseg.errors import RunError, TempsegError
 
@@ -163,6 +164,7 @@ def synth(
 
 app.command("eval")(eval_command)
 app.command("compare")(compare_command)
+app.command("quantize")(quantize_command)
 app.command("report")(report_command)
 app.add_typer(models_app, name="models")
 

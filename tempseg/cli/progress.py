@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import IO
 
 from rich.console import Console
 from rich.markup import escape
@@ -78,10 +79,13 @@ class ProgressBar:
 
 
 class ScoringBar:
-    """Follows an evaluation on stderr; shows nothing where that is no terminal, or when quiet."""
+    """Follows work on frames on stderr; shows nothing where that is no terminal, or when quiet.
 
-    def __init__(self, *, quiet: bool) -> None:
-        console = Console(stderr=True)
+    `file` stands for stderr where something else is to be written to.
+    """
+
+    def __init__(self, *, quiet: bool, file: IO[str] | None = None) -> None:
+        console = Console(stderr=True, file=file)
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
@@ -106,8 +110,8 @@ class ScoringBar:
     ) -> None:
         self._bar.stop()
 
-    def begin(self, name: str, frames: int) -> None:
-        """Name what is scored, and how many frames."""
+    def begin(self, name: str, frames: int | None) -> None:
+        """Name what is done, and on how many frames where that is known."""
         title = escape(name.replace("\\", "/").rpartition("/")[2])
         self._bar.reset(self._task, description=title, total=frames, visible=True)
 

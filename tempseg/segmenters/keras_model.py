@@ -67,6 +67,10 @@ class KerasSegmenter(NetworkSegmenter):
             options=options,
         )
 
+    def traced(self, image: Any) -> Any:
+        """Return the output for a symbolic input, as TensorFlow traces functions."""
+        return self._model(image, training=False)
+
     def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         try:
             answer: NDArray[Any] = np.asarray(self._model.predict_on_batch(tensor))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
-from tempseg.segmenters.answers import AnswerDecoder
+from tempseg.segmenters.answers import AnswerDecoder, OutputKind
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
 from tempseg.segmenters.ports import InputPort, OutputPort
 from tempseg.segmenters.preprocessing import ModelInput, Preprocessor, onto_grid
@@ -109,6 +109,32 @@ class NetworkSegmenter(ABC):
         if self._memory is not None:
             self._memory.keep(prediction, frame.index)
         return prediction
+
+    @property
+    def port(self) -> InputPort:
+        """What the network takes."""
+        return self._port
+
+    @property
+    def preprocessing(self) -> Preprocessor:
+        """How pixels become what it takes."""
+        return self._preprocessor
+
+    @property
+    def output_kind(self) -> OutputKind:
+        """What the first answer was read as; what config says before it."""
+        return self._decoder.output_kind
+
+    def tensor(self, image: UInt8Array) -> NDArray[Any]:
+        """Return what the network is given for an image, before any previous mask joins it.
+
+        Parameters
+        ----------
+        image : ndarray, shape (H, W, 3), uint8
+            RGB.
+        """
+        prepared, _ = self._preprocessor.prepare(image)
+        return self._port.tensor(prepared)
 
     def raw_answer(self, image: UInt8Array) -> NDArray[Any]:
         """Return what the model gives for an image, channels last, before it is read.

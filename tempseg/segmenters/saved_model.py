@@ -69,6 +69,10 @@ class SavedModelSegmenter(NetworkSegmenter):
             options=options,
         )
 
+    def traced(self, image: Any) -> Any:
+        """Return the output for a symbolic input, as TensorFlow traces functions."""
+        return self._call(**{self._input_name: image})[self._output_name]
+
     def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         import tensorflow as tf
 
