@@ -36,6 +36,8 @@ class KerasSegmenter(NetworkSegmenter):
         says what it would have to be.
     """
 
+    takes_batches = True
+
     def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         name = str(path)
         keras, loaded = _load(name, options.threads)

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from tempseg.segmenters.options import SegmenterOptions, choose_classes
 from tempseg.segmenters.ports import InputPort, OutputPort
 from tempseg.segmenters.preprocessing import ModelInput, Preprocessor, onto_grid
 from tempseg.segmenters.previous_mask import PreviousMask
-from tempseg.types import FloatArray, Frame, Prediction, SegmenterInfo, UInt8Array
+from tempseg.types import FloatArray, Frame, Placement, Prediction, SegmenterInfo, UInt8Array
 
 __all__ = ["NetworkSegmenter", "available_threads", "hashed"]
 
@@ -38,6 +38,9 @@ class NetworkSegmenter(ABC):
     sha256 : str
     options : SegmenterOptions
     """
+
+    takes_batches: ClassVar[bool] = False
+    """Whether the runtime can be given several images at once."""
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class NetworkSegmenter(ABC):
                 f"{names}; set segmenter.classes"
             )
         self._name = name
+        self._batch = options.batch
         self._port = port
         self._output = output
         self._preprocessor = Preprocessor(
@@ -102,13 +106,39 @@ class NetworkSegmenter(ABC):
         prepared, placement = self._preprocessor.prepare(frame.image)
         mask = None if self._memory is None else self._memory.before(frame.index)
         answer = self._answer(prepared, mask, f"{self._name}: frame {frame.index}")
-        sides = answer.shape[1:3] if answer.ndim > 2 and answer.shape[0] == 1 else answer.shape[:2]
-        if len(sides) == 2 and min(sides) > 0:
-            placement = onto_grid(placement, self._preprocessor.size, (sides[0], sides[1]))
-        prediction = self._decoder.decode(answer, placement=placement, frame_index=frame.index)
+        prediction = self._read(answer, placement, frame)
         if self._memory is not None:
             self._memory.keep(prediction, frame.index)
         return prediction
+
+    @property
+    def batch(self) -> int:
+        """How many frames `segment_batch` is to be given at once; 1 where the model takes one."""
+        return self._batch if self.takes_batches and self._port.open_batch else 1
+
+    def segment_batch(self, frames: Sequence[Frame]) -> list[Prediction]:
+        """Return the answers for several frames; at once, where the model takes that."""
+        if len(frames) < 2 or self.batch == 1 or self.remembers:
+            return [self.segment(frame) for frame in frames]
+        prepared = [self._preprocessor.prepare(frame.image) for frame in frames]
+        tensor = np.concatenate([self._port.tensor(values) for values, _ in prepared])
+        where = f"{self._name}: frames {', '.join(str(frame.index) for frame in frames)}"
+        answers = self._output.channels_last(self._infer(tensor, where), where)
+        if answers.ndim < 3 or len(answers) != len(frames):
+            raise ModelError(
+                f"{where}: got one answer of {answers.shape}, expected {len(frames)}; "
+                "remove segmenter.batch"
+            )
+        return [
+            self._read(answers[place : place + 1], placement, frame)
+            for place, (frame, (_, placement)) in enumerate(zip(frames, prepared, strict=True))
+        ]
+
+    def _read(self, answer: NDArray[Any], placement: Placement, frame: Frame) -> Prediction:
+        sides = answer.shape[1:3] if answer.ndim > 2 and answer.shape[0] == 1 else answer.shape[:2]
+        if len(sides) == 2 and min(sides) > 0:
+            placement = onto_grid(placement, self._preprocessor.size, (sides[0], sides[1]))
+        return self._decoder.decode(answer, placement=placement, frame_index=frame.index)
 
     @property
     def port(self) -> InputPort:
@@ -165,6 +195,8 @@ class NetworkSegmenter(ABC):
     @abstractmethod
     def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         """Return the output for an input of the port's shape; the next may overwrite it.
+
+        Where the runtime takes batches the input may hold several images.
 
         `where` begins the message of whatever goes wrong.
         """

@@ -34,6 +34,8 @@ class SavedModelSegmenter(NetworkSegmenter):
         When the folder is no usable segmentation model; says what it would have to be.
     """
 
+    takes_batches = True
+
     def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         name = str(path)
         folder = Path(path)
