@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["quantize_command"]
 
 _BOTH = ("float16", "int8")
+_MUCH_CHANGED = 0.03
+_MUCH_SLOWER = 1.2
 
 
 def quantize_command(
@@ -133,6 +135,10 @@ def _print(made: Quantisation) -> None:
     for assumption in made.assumptions:
         table.add_row("assumed", escape(assumption))
     for model in made.models:
+        doubt = _doubt(model, made.original)
+        if doubt:
+            table.add_row("note", f"{model.kind} {doubt}")
+    for model in made.models:
         table.add_row("written", escape(str(model.path)))
     console.print(table)
 
@@ -150,6 +156,17 @@ def _figures(made: Quantisation) -> Table:
     for refusal in made.refused:
         table.add_row(refusal.kind, "", "", "not kept", "")
     return table
+
+
+def _doubt(model: ModelFigures, original: ModelFigures) -> str:
+    """Return what speaks against a file, or nothing."""
+    changed = 1 - model.pixel_agreement
+    found = []
+    if changed > _MUCH_CHANGED:
+        found.append(f"changes {changed:.0%} of the pixels: look at its masks before you use it")
+    if model.ms > _MUCH_SLOWER * original.ms:
+        found.append("is slower than the original on this machine")
+    return "; it ".join(found)
 
 
 def _row(model: ModelFigures) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,16 +49,17 @@ def staged(out: Path) -> Iterator[Path]:
         When `out` cannot be made or written to.
     """
     made = not out.exists()
-    folder = out / ".quantize.partial"
+    folder: Path | None = None
     try:
         if out.exists() and not out.is_dir():
             raise OutputError(f"{out}: is a file, expected a folder; choose another --out")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".quantize-", dir=out))
         yield folder
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         if made and out.is_dir() and not any(out.iterdir()):
             out.rmdir()

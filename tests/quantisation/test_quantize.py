@@ -178,7 +178,7 @@ def test_files_that_exist_are_not_replaced_unasked(tiny, clip, tmp_path):
 def test_a_file_in_the_place_of_the_folder_is_refused(tiny, clip, tmp_path):
     (tmp_path / "file").touch()
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OutputError, match="file"):
+        with pytest.raises(OutputError, match=r"file"):
             tempseg.quantize(tiny.path("fixed"), calibrate=clip, out=out, config=RGB)
 
 
