@@ -244,8 +244,8 @@ def quantize(
     out : str or Path, optional
         The folder of the files; by default where the model lies.
     kinds : sequence of str
-        `float16`: half the size. `int8`: weights and activations in 8 bits. `int8-weights`: weights
-        in 8 bits, everything else in float32.
+        `float16`: weights of 16 bits. `int8`: weights and activations of 8 bits, calibrated.
+        `int8-weights`: weights of 8 bits, float32 from layer to layer.
     frames, held_out : int
     config
         As for `segment`; what the model expects.

@@ -73,10 +73,12 @@ def quantize_command(
 ) -> None:
     """Write NAME_float16.tflite and NAME_int8.tflite, checked on frames of a video."""
     from tempseg.api import quantize
+    from tempseg.cli.evaluate import check_writable
     from tempseg.cli.progress import ScoringBar
     from tempseg.config import load_config
     from tempseg.evaluation.whole_file import write_whole
 
+    check_writable(json_file, None)
     wanted = [part for kind in kinds or ["both"] for part in (_BOTH if kind == "both" else (kind,))]
     effective = load_config(config, overrides=[("segmenter.model", model), *(settings or [])])
     with _own_stderr() as stderr, ScoringBar(quiet=quiet, file=stderr) as bar:

@@ -65,8 +65,9 @@ class Converter:
         """Return the file.
 
         `float16`: weights of 16 bits, float32 in and out. `int8-weights`: weights of 8 bits a
-        channel, everything else in float32. `int8`: weights and activations of 8 bits; int8 in
-        where the model takes float32, and float32 (or ids) out.
+        channel, float32 from layer to layer; layers take ranges of their own afresh. `int8`:
+        weights and activations of 8 bits; int8 in where the model takes float32, and float32 (or
+        ids) out.
 
         Parameters
         ----------

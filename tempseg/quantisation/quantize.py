@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
@@ -88,40 +89,32 @@ def quantize_model(
     name = _checked(config, kinds, frames=frames, held_out=held_out)
     if not overwrite:
         _check_absent(out, name, kinds)
-    watch = observer or _Unobserved()
-    choice = _chosen(video, config, calibrate=frames, hold_out=held_out, watch=watch)
-    original = _convertible(config, name)
-    calibration, shown = _read(video, config, choice, original)
-    # What the first answer is taken for decides how the new files' answers are read.
-    original.segment(shown[0])
-    converter = Converter(original)
+    # What is wrong with folder, video or model is told before the video is read through.
     with staged(out) as folder:
-        made: dict[Kind, Segmenter] = {}
-        problems: dict[Kind, str] = {}
-        for kind in kinds:
-            watch.begin(f"{kind}: writing", len(calibration) if kind == "int8" else None)
-            try:
-                written = converter.convert(kind, _told(calibration, watch))
-                made[kind] = _opened(written, file_names(folder, name, kind), original, config)
-            except ModelError as error:
-                problems[kind] = str(error)
+        with closing(build_source(video, config)) as source:
+            original = _convertible(config, name)
+            watch = observer or _Unobserved()
+            watch.begin(source.info.name, source.info.frame_count)
+            choice = choose_frames(
+                source, calibrate=frames, hold_out=held_out, advance=watch.advance
+            )
+        tensors, shown = _read(video, config, choice, original)
+        # What the first answer is taken for decides how the new files' answers are read.
+        original.segment(shown[0])
+        made, problems = _written(original, config, folder, kinds, tensors, watch)
         watch.begin("comparing", max(LEAST_TIMED, len(shown)))
         original_ms, found = compared(original, made, shown, advance=watch.advance)
         models = []
         for kind, agreement in found.items():
-            problem = _problem(agreement)
-            if isinstance(agreement, ModelError) or problem is not None:
-                told = str(problem).replace(str(folder), str(out))
+            if isinstance(agreement, ModelError) or agreement.by_chance:
+                told = _problem(agreement).replace(str(folder), str(out))
                 problems[kind] = f"{name}: {kind}: {told}; the file is not kept"
                 continue
             path = _kept(folder, out, name=name, kind=kind)
-            models.append(
-                ModelFigures(
-                    kind, path, _size(path), agreement.ms, agreement.pixel_agreement, agreement.miou
-                )
-            )
-    if not models:
-        raise ModelError("; ".join(problems.values()))
+            size, same = _size(path), agreement.pixel_agreement
+            models.append(ModelFigures(kind, path, size, agreement.ms, same, agreement.miou))
+        if not models:
+            raise ModelError("; ".join(problems.values()))
     return Quantisation(
         ModelFigures("original", Path(name), _size(Path(name)), original_ms),
         tuple(models),
@@ -167,17 +160,6 @@ def _check_absent(out: Path, name: str, kinds: Sequence[Kind]) -> None:
                 )
 
 
-def _chosen(
-    video: str, config: Config, *, calibrate: int, hold_out: int, watch: QuantisationObserver
-) -> FrameChoice:
-    source = build_source(video, config)
-    watch.begin(source.info.name, source.info.frame_count)
-    try:
-        return choose_frames(source, calibrate=calibrate, hold_out=hold_out, advance=watch.advance)
-    finally:
-        source.close()
-
-
 def _convertible(config: Config, name: str) -> _Convertible:
     segmenter = build_segmenter(config)
     if not isinstance(segmenter, SavedModelSegmenter | KerasSegmenter):
@@ -203,16 +185,37 @@ def _read(
     """Return the calibration frames as the model sees them, and the held-out ones as they are."""
     calibration, shown = set(choice.calibration), set(choice.held_out)
     tensors, frames = [], []
-    source = build_source(video, config)
-    try:
+    with closing(build_source(video, config)) as source:
         for frame in picked(source, calibration | shown):
             if frame.index in shown:
                 frames.append(frame)
             else:
                 tensors.append(original.tensor(frame.image))
-    finally:
-        source.close()
     return tensors, frames
+
+
+def _written(
+    original: _Convertible,
+    config: Config,
+    folder: Path,
+    kinds: Sequence[Kind],
+    tensors: list[NDArray[Any]],
+    watch: QuantisationObserver,
+) -> tuple[dict[Kind, Segmenter], dict[Kind, str]]:
+    """Write the files into a folder and open them; return those, and why others are missing."""
+    made: dict[Kind, Segmenter] = {}
+    problems: dict[Kind, str] = {}
+    converter = Converter(original)
+    for kind in kinds:
+        watch.begin(f"{kind}: writing", len(tensors) if kind == "int8" else None)
+        names = file_names(folder, original.info.name, kind)
+        try:
+            made[kind] = _opened(
+                converter.convert(kind, _told(tensors, watch)), names, original, config
+            )
+        except ModelError as error:
+            problems[kind] = str(error)
+    return made, problems
 
 
 def _told(tensors: list[NDArray[Any]], watch: QuantisationObserver) -> Iterator[NDArray[Any]]:
@@ -245,16 +248,14 @@ def _expected(original: _Convertible, config: Config) -> dict[str, object]:
     return keys
 
 
-def _problem(agreement: Agreement | ModelError) -> str | None:
-    """Return what is wrong with a file, or none."""
+def _problem(agreement: Agreement | ModelError) -> str:
+    """Return what is wrong with a file that is."""
     if isinstance(agreement, ModelError):
         return str(agreement)
-    if agreement.by_chance:
-        return (
-            f"agrees with the original on {agreement.pixel_agreement:.0%} of the pixels, "
-            "which chance would, too"
-        )
-    return None
+    return (
+        f"agrees with the original on {agreement.pixel_agreement:.0%} of the pixels, "
+        "which chance would, too"
+    )
 
 
 def _kept(folder: Path, out: Path, *, name: str, kind: Kind) -> Path:
