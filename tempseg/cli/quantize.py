@@ -132,7 +132,8 @@ def _print(made: Quantisation) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     calibration, held_out = len(made.calibration_frames), len(made.held_out_frames)
-    table.add_row("calibrated", f"on {calibration} frames chosen to differ, for int8")
+    if "int8" in [m.kind for m in made.models] + [str(r.kind) for r in made.refused]:
+        table.add_row("calibrated", f"on {calibration} frames chosen to differ, for int8")
     table.add_row("compared", f"on {held_out} other frames, with {made.threads} threads")
     for assumption in made.assumptions:
         table.add_row("assumed", escape(assumption))
