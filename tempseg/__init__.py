@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tempseg.api import RunSummary, export, probe, run, segment, synthesise
+    from tempseg.api import RunSummary, export, probe, quantize, run, segment, synthesise
     from tempseg.config import Config, load_config
     from tempseg.demonstration import DemoSummary, demo
     from tempseg.engine import Engine, EngineSettings
@@ -57,13 +57,14 @@ __all__ = [
     "export",
     "load_config",
     "probe",
+    "quantize",
     "run",
     "segment",
     "synthesise",
 ]
 
 _HOMES = {
-    "tempseg.api": ("RunSummary", "export", "probe", "run", "segment", "synthesise"),
+    "tempseg.api": ("RunSummary", "export", "probe", "quantize", "run", "segment", "synthesise"),
     "tempseg.config": ("Config", "load_config"),
     "tempseg.demonstration": ("DemoSummary", "demo"),
     "tempseg.engine": ("Engine", "EngineSettings"),

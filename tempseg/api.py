@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tempseg.build import build_engine, build_segmenter, build_sinks, build_source, with_zoo_keys
 from tempseg.config import Config, load_config
@@ -25,12 +26,16 @@ from tempseg.synthetic import street_scene
 from tempseg.types import FrameResult, VideoInfo
 from tempseg.video import read_label_video
 
+if TYPE_CHECKING:
+    from tempseg.quantisation import Kind, Quantisation
+
 __all__ = [
     "ConfigLike",
     "RunSummary",
     "effective_config",
     "export",
     "probe",
+    "quantize",
     "report",
     "run",
     "segment",
@@ -226,6 +231,65 @@ def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:
     from tempseg.report import write_page
 
     return write_page(folder, judged=True, observer=observer)
+
+
+def quantize(
+    model: str | Path,
+    *,
+    calibrate: str | Path,
+    out: str | Path | None = None,
+    kinds: Sequence[Kind] = ("float16", "int8"),
+    frames: int = 32,
+    held_out: int = 16,
+    config: ConfigLike = None,
+    overwrite: bool = False,
+    observer: WorkObserver | None = None,
+) -> Quantisation:
+    """Write a SavedModel or Keras model as smaller LiteRT files, checked on frames of a video.
+
+    `NAME_float16.tflite`, `NAME_int8.tflite` and `NAME_int8_weights.tflite`, each with a
+    `NAME_….toml` beside it that says what it expects, so that it runs without further keys.
+
+    Parameters
+    ----------
+    model : str or Path
+        A SavedModel folder or a Keras file.
+    calibrate : str or Path
+        A video file, a folder of images, or a glob of images. `frames` frames of it that differ
+        the most give the ranges of activations; `held_out` others tell how far each file agrees
+        with the model.
+    out : str or Path, optional
+        The folder of the files; by default where the model lies.
+    kinds : sequence of str
+        `float16`: weights of 16 bits. `int8`: weights and activations of 8 bits, calibrated.
+        `int8-weights`: weights of 8 bits, float32 from layer to layer.
+    frames, held_out : int
+    config
+        As for `segment`; what the model expects.
+    overwrite : bool
+        Whether to replace files of the same names.
+    observer : WorkObserver, optional
+        Follows the progress.
+
+    Raises
+    ------
+    ConfigError, SourceError, ModelError, OutputError
+        When something is wrong with the request, or no file could be made.
+    """
+    from tempseg.quantisation import quantize_model
+
+    effective = effective_config(config, model)
+    folder = Path(model).parent if out is None else Path(out)
+    return quantize_model(
+        effective,
+        str(calibrate),
+        folder,
+        kinds=kinds,
+        frames=frames,
+        held_out=held_out,
+        overwrite=overwrite,
+        observer=observer,
+    )
 
 
 def export(folder: str | Path, out: str | Path, *, format: str = "png") -> int:  # noqa: A002

@@ -199,6 +199,7 @@ def segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:
         threshold=wanted.threshold,
         threads=wanted.threads or None,
         classes=wanted.classes if isinstance(wanted.classes, str) else tuple(wanted.classes),
+        batch=wanted.batch,
         runtime=wanted.runtime,
         tiles=(wanted.tiles[0], wanted.tiles[1]) if wanted.tiles else None,
         tile_overlap=wanted.tile_overlap,

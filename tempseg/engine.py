@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from tempseg import evidence as observing
+from tempseg.ahead import KeyframePlan, answered_ahead
 from tempseg.errors import ModelError
 from tempseg.motion import Step, Stepper, compose, no_motion
 from tempseg.propagate import (
@@ -22,7 +23,13 @@ from tempseg.propagate import (
     smooth,
     voided,
 )
-from tempseg.protocols import FlowEstimator, KeyframePolicy, Segmenter, StageTimer
+from tempseg.protocols import (
+    BatchSegmenter,
+    FlowEstimator,
+    KeyframePolicy,
+    Segmenter,
+    StageTimer,
+)
 from tempseg.refine import Reference
 from tempseg.types import (
     Evidence,
@@ -32,6 +39,7 @@ from tempseg.types import (
     LabelArray,
     MotionField,
     Origin,
+    Prediction,
     Segmentation,
 )
 
@@ -165,8 +173,28 @@ class Engine:
                 step = self._stepper.step(frame)
             yield step
 
-    def advance(self, step: Step) -> list[FrameResult]:
+    def answered(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Prediction | None]]:
+        """Yield what `steps` gives for `advance`, with answers that were asked for in batches.
+
+        Only where the segmenter takes batches and the policy tells keyframes ahead; else every
+        step comes as it is. For one whole video.
+        """
+        segmenter = self._segmenter
+        if not (
+            isinstance(segmenter, BatchSegmenter) and segmenter.batch > 1 and self._policy.by_age
+        ):
+            return ((step, None) for step in steps)
+        plan = KeyframePlan(self._policy, scene_threshold=self._settings.scene_threshold)
+        return answered_ahead(steps, segmenter, plan, measure=self._measure)
+
+    def advance(self, step: Step, answer: Prediction | None = None) -> list[FrameResult]:
         """Take the next frame out of `steps`; return the results that are final now, in order.
+
+        Parameters
+        ----------
+        step : Step
+        answer : Prediction, optional
+            What the segmenter says to this frame, where it was asked ahead.
 
         Raises
         ------
@@ -182,7 +210,7 @@ class Engine:
                 self._judge(new, self._last)
         results: list[FrameResult] = []
         # Before anything is given out: what is held back must outlive a model that fails.
-        anchor = None if new.reason is None else self._ask(step)
+        anchor = None if new.reason is None else self._ask(step, answer)
         if new.reason in (KeyframeReason.FIRST, KeyframeReason.SCENE_CUT):
             results += self._end_shot()
             new.proposals = []
@@ -229,10 +257,11 @@ class Engine:
         else:
             new.reason = self._policy.decide(new.evidence)
 
-    def _ask(self, step: Step) -> Anchor:
-        """Run the segmenter on a keyframe."""
-        with self._measure("segment", step.frame):
-            prediction = self._segmenter.segment(step.frame)
+    def _ask(self, step: Step, prediction: Prediction | None) -> Anchor:
+        """Run the segmenter on a keyframe, unless it was asked already."""
+        if prediction is None:
+            with self._measure("segment", step.frame):
+                prediction = self._segmenter.segment(step.frame)
         info = self._segmenter.info
         with self._measure("carry", step.frame):
             return Anchor.of(prediction, step, label_bits=info.label_bits, matching=self._matches)

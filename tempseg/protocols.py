@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tempseg.types import (
     Evidence,
@@ -19,6 +19,7 @@ from tempseg.types import (
 )
 
 __all__ = [
+    "BatchSegmenter",
     "FlowEstimator",
     "FrameSource",
     "KeyframePolicy",
@@ -74,6 +75,26 @@ class Segmenter(Protocol):
         """
 
 
+@runtime_checkable
+class BatchSegmenter(Segmenter, Protocol):
+    """A segmenter that may take several frames at once."""
+
+    @property
+    def batch(self) -> int:
+        """How many frames it is to be shown at once, where as many are known; 1 for one."""
+
+    def segment_batch(self, frames: Sequence[Frame]) -> list[Prediction]:
+        """Return the answers for several frames, in their order.
+
+        They may differ in their last bits from what `segment` gives.
+
+        Raises
+        ------
+        ModelError
+            As `segment` does.
+        """
+
+
 class FlowEstimator(Protocol):
     """Dense motion between two frames of one size."""
 
@@ -101,6 +122,10 @@ class KeyframePolicy(Protocol):
     @property
     def every_frame(self) -> bool:
         """Whether every frame becomes a keyframe, whatever the evidence."""
+
+    @property
+    def by_age(self) -> bool:
+        """Whether nothing but the age decides, so that keyframes can be told ahead."""
 
 
 class ResultSink(Protocol):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tempseg.class_sets import class_set
 from tempseg.engine import Engine, EngineSettings
-from tempseg.errors import ModelError
+from tempseg.errors import ModelError, SourceError
 from tempseg.flows import DisFlow
 from tempseg.policies import AdaptivePolicy, IntervalPolicy
 from tempseg.propagate import BlendSettings
@@ -563,3 +563,92 @@ def test_any_size_and_setting_gives_each_frame_once(height, width, lookahead, in
     for result in results:
         assert result.segmentation.labels.shape == (height, width)
         assert np.all(result.segmentation.labels == 2)
+
+
+class BatchingSegmenter(TruthSegmenter):
+    """Notes which frames it was shown together; can be told to fail on one."""
+
+    def __init__(self, scene, *, batch=3, fails=None):
+        super().__init__(scene)
+        self.batch = batch
+        self.together = []
+        self._fails = fails
+
+    def segment(self, frame):
+        if frame.index == self._fails:
+            raise ModelError(f"truth: frame {frame.index}: no answer")
+        return super().segment(frame)
+
+    def segment_batch(self, frames):
+        self.together.append([frame.index for frame in frames])
+        return [self.segment(frame) for frame in frames]
+
+
+def _ahead(segmenter, scene, policy, *, frames=None):
+    """Run with answers asked ahead; return the results, also where the end is an error."""
+    engine = Engine(segmenter, DisFlow("medium"), policy=policy)
+    results = []
+    try:
+        for step, answer in engine.answered(engine.steps(frames or _frames(scene))):
+            results += engine.advance(step, answer)
+    except (ModelError, SourceError) as error:
+        return results + engine.flush(), error
+    return results + engine.flush(), None
+
+
+def _told(results):
+    return [(r.frame.index, r.reason, r.origin, r.segmentation.labels.tobytes()) for r in results]
+
+
+@pytest.mark.parametrize(
+    "policy", [IntervalPolicy(4), IntervalPolicy(1), AdaptivePolicy(min_interval=4, max_interval=4)]
+)
+def test_keyframes_known_ahead_are_asked_in_batches_and_change_nothing(cut, policy):
+    segmenter = BatchingSegmenter(cut)
+    made, _ = _ahead(segmenter, cut, policy)
+    plain, expected = _run(cut, policy=policy)
+    assert _told(made) == _told(expected)
+    assert [index for batch in segmenter.together for index in batch] == plain.asked
+    assert {len(batch) for batch in segmenter.together[:-1]} == {3}
+
+
+def test_a_scene_cut_is_in_the_batch_it_falls_into(cut):
+    segmenter = BatchingSegmenter(cut)
+    _ahead(segmenter, cut, IntervalPolicy(6))
+    assert segmenter.together == [[0, 6, 9], [15]]
+
+
+def test_keyframes_that_drift_decides_are_asked_one_by_one(cut):
+    segmenter = BatchingSegmenter(cut)
+    made, _ = _ahead(segmenter, cut, AdaptivePolicy())
+    assert segmenter.together == []
+    assert len(made) == len(cut)
+
+
+def test_no_more_than_a_bounded_number_of_frames_waits_for_a_batch(monkeypatch, cut):
+    monkeypatch.setattr("tempseg.ahead.MOST_WAITING", 5)
+    segmenter = BatchingSegmenter(cut)
+    made, _ = _ahead(segmenter, cut, IntervalPolicy(4))
+    assert segmenter.together == [[0, 4], [8, 9], [13], [17]]
+    assert len(made) == len(cut)
+
+
+def test_a_batch_that_fails_costs_no_frame_before_the_one_at_fault(cut):
+    plain = BatchingSegmenter(cut, batch=1, fails=9)
+    batched = BatchingSegmenter(cut, fails=9)
+    (expected, first), (made, second) = (
+        _ahead(segmenter, cut, IntervalPolicy(4)) for segmenter in (plain, batched)
+    )
+    assert str(first) == str(second) == "truth: frame 9: no answer"
+    assert [told[0] for told in _told(made)] == [told[0] for told in _told(expected)]
+    assert _told(made) == _told(expected)
+
+
+def test_a_source_that_fails_costs_no_frame_that_waited_for_a_batch(cut):
+    def failing():
+        yield from _frames(cut)[:7]
+        raise SourceError("clip: damaged")
+
+    made, error = _ahead(BatchingSegmenter(cut), cut, IntervalPolicy(4), frames=failing())
+    assert str(error) == "clip: damaged"
+    assert [result.frame.index for result in made] == list(range(7))

@@ -13,6 +13,7 @@ from tempseg.cli.demo import demo_command
 from tempseg.cli.evaluate import compare_command, eval_command
 from tempseg.cli.models import models_app, pull_for_run
 from tempseg.cli.probe import probe_command
+from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
 from tempseg.errors import RunError, TempsegError
 
@@ -170,6 +171,7 @@ def synth(
 app.command("demo")(demo_command)
 app.command("eval")(eval_command)
 app.command("compare")(compare_command)
+app.command("quantize")(quantize_command)
 app.command("report")(report_command)
 app.command("probe")(probe_command)
 app.add_typer(models_app, name="models")

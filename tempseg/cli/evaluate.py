@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tempseg.evaluation import Evaluation
     from tempseg.evaluation.results import Figure
 
-__all__ = ["compare_command", "eval_command"]
+__all__ = ["check_writable", "compare_command", "eval_command"]
 
 Truth = Annotated[
     str | None,
@@ -126,7 +126,7 @@ def eval_command(
     from tempseg.cli.progress import ScoringBar
     from tempseg.evaluation import evaluate
 
-    _check_writable(json_file, html)
+    check_writable(json_file, html)
     with ScoringBar(quiet=quiet) as bar:
         evaluation = evaluate(
             prediction,
@@ -183,7 +183,7 @@ def compare_command(
     from tempseg.cli.progress import ScoringBar
     from tempseg.evaluation import compare
 
-    _check_writable(json_file, html)
+    check_writable(json_file, html)
     if html is not None:
         from tempseg.report.records import read_run
 
@@ -332,7 +332,7 @@ def _titles(runs: Sequence[str]) -> list[str]:
     return short if len(set(short)) == len(short) else list(runs)
 
 
-def _check_writable(json_file: str | None, html: Path | None) -> None:
+def check_writable(json_file: str | None, html: Path | None) -> None:
     """Raise before the work where its result could not be written."""
     for file in (None if json_file == "-" else json_file, html):
         if file is None:

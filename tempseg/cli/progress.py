@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import IO
 
 from rich.console import Console
 from rich.markup import escape
@@ -78,13 +79,14 @@ class ProgressBar:
 
 
 class ScoringBar:
-    """Follows an evaluation, or a rendering, on stderr: frames done, time left.
+    """Follows work on frames on stderr: frames done, time left.
 
-    Shows nothing where stderr is no terminal, or when `quiet`.
+    Shows nothing where stderr is no terminal, or when `quiet`. `file` stands for stderr where
+    something else is to be written to.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
-        console = Console(stderr=True)
+    def __init__(self, *, quiet: bool, file: IO[str] | None = None) -> None:
+        console = Console(stderr=True, file=file)
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),

@@ -54,3 +54,8 @@ class AdaptivePolicy:
     def every_frame(self) -> bool:
         """Whether the longest interval is 1."""
         return self.max_interval == 1
+
+    @property
+    def by_age(self) -> bool:
+        """Whether the shortest interval is the longest, which leaves nothing for drift."""
+        return self.min_interval == self.max_interval

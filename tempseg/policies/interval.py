@@ -33,3 +33,8 @@ class IntervalPolicy:
     def every_frame(self) -> bool:
         """Whether the interval is 1."""
         return self.interval == 1
+
+    @property
+    def by_age(self) -> bool:
+        """Always: only scene cuts come between."""
+        return True

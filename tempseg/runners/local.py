@@ -94,8 +94,8 @@ def _timed(source: FrameSource, times: StageTimes) -> Iterator[Frame]:
 
 def _results(steps: Iterator[Step], engine: Engine) -> Iterator[FrameResult]:
     try:
-        for step in steps:
-            yield from engine.advance(step)
+        for step, answer in engine.answered(steps):
+            yield from engine.advance(step, answer)
     except TempsegError:
         # What the engine holds back is done but for its later keyframe: it must not be lost.
         yield from engine.flush()

@@ -116,6 +116,8 @@ def open_segmenter(model: str, options: SegmenterOptions = _DEFAULTS) -> Segment
     """
     runtime = _runtime(model, options)
     segmenter = runtime.open(model, options)
+    if options.batch > 1 and not (isinstance(segmenter, NetworkSegmenter) and segmenter.batch > 1):
+        raise ModelError(f"{model}: takes one image at a time; remove segmenter.batch")
     wrapped = _wrapped(segmenter, options)
     if wrapped is not segmenter and not runtime.sees_parts:
         raise ModelError(f"{model}: holds answers for whole frames; remove {_WRAPPING}")

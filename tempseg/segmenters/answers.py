@@ -81,6 +81,20 @@ class AnswerDecoder:
             return ()
         return (self._reading.assumption,)
 
+    @property
+    def output_kind(self) -> OutputKind:
+        """How answers are read, as config would say it; `auto` before the first."""
+        reading = self._reading
+        if reading is None:
+            return self._output
+        if reading.kind == "ids":
+            return "argmax"
+        if reading.activated:
+            return "probabilities"
+        # One channel has no other classes to share with: its logits are a foreground's.
+        many = self._shape is not None and len(self._shape) == 3
+        return "sigmoid" if reading.kind == "independent" and many else "logits"
+
     def decode(self, answer: NDArray[Any], *, placement: Placement, frame_index: int) -> Prediction:
         """Return the prediction that an output tensor holds, sharing no memory with it.
 

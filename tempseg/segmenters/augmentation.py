@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.protocols import Segmenter
+from tempseg.segmenters.batches import in_batches
 from tempseg.segmenters.regrid import labels_on, scores_on, shifted
 from tempseg.segmenters.tiling import segment_in_tiles
 from tempseg.types import Frame, LabelArray, Placement, Prediction, RgbPicture, SegmenterInfo
@@ -75,23 +76,39 @@ class AugmentingSegmenter:
         return replace(first, labels=_majority(votes))
 
     def _views(self, frame: Frame) -> Iterator[Prediction]:
+        ways = [frame]
+        if self._flip:
+            ways.append(replace(frame, picture=_picture(frame.image[:, ::-1])))
         for scale in self._scales:
-            yield self._scaled(frame, scale)
-            if self._flip:
-                mirrored = replace(frame, picture=_picture(frame.image[:, ::-1]))
-                yield _mirrored(self._scaled(mirrored, scale), frame.size[1])
+            answer, *mirrored = self._scaled(ways, scale)
+            yield answer
+            for turned in mirrored:
+                yield _mirrored(turned, frame.size[1])
 
-    def _scaled(self, frame: Frame, scale: float) -> Prediction:
+    def _scaled(self, frames: Sequence[Frame], scale: float) -> list[Prediction]:
+        """Return the answers for frames of one size, shown at one scale."""
         if scale == 1:
-            return self._segmenter.segment(frame)
-        height, width = frame.size
+            return list(in_batches(self._segmenter, frames))
+        height, width = frames[0].size
         if scale > 1:
             tile = (max(round(width / scale), 1), max(round(height / scale), 1))
-            return segment_in_tiles(self._segmenter, frame, tile=tile, overlap=_TILE_OVERLAP)
+            return [
+                segment_in_tiles(self._segmenter, frame, tile=tile, overlap=_TILE_OVERLAP)
+                for frame in frames
+            ]
         top, left = (round(side * (1 / scale - 1) / 2) for side in (height, width))
-        bordered = cv2.copyMakeBorder(frame.image, top, top, left, left, cv2.BORDER_REFLECT)
-        answer = self._segmenter.segment(replace(frame, picture=_picture(bordered)))
-        return replace(answer, placement=shifted(answer.placement, down=-top, right=-left))
+        bordered = (
+            cv2.copyMakeBorder(frame.image, top, top, left, left, cv2.BORDER_REFLECT)
+            for frame in frames
+        )
+        shown = (
+            replace(frame, picture=_picture(image))
+            for frame, image in zip(frames, bordered, strict=True)
+        )
+        return [
+            replace(answer, placement=shifted(answer.placement, down=-top, right=-left))
+            for answer in in_batches(self._segmenter, shown)
+        ]
 
 
 def _picture(image: NDArray[Any]) -> RgbPicture:

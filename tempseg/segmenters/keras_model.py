@@ -37,6 +37,8 @@ class KerasSegmenter(NetworkSegmenter):
         says what it would have to be.
     """
 
+    takes_batches = True
+
     def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         name = str(path)
         keras, loaded = _load(name, options.threads)
@@ -62,6 +64,10 @@ class KerasSegmenter(NetworkSegmenter):
             sha256=hashed(Path(path), [Path(path)]),
             options=options,
         )
+
+    def traced(self, image: Any) -> Any:
+        """Return the output for a symbolic input, as TensorFlow traces functions."""
+        return self._model(image, training=False)
 
     def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         try:

@@ -25,10 +25,11 @@ _NOISE = (
 
 
 @contextlib.contextmanager
-def quiet_native_log() -> Iterator[None]:
+def quiet_native_log(*, everything: bool = False) -> Iterator[None]:
     """Hold back the runtimes' start-up lines; everything else reaches stderr afterwards.
 
     They write past `sys.stderr` and have no setting for it; their errors come as exceptions too.
+    With `everything` nothing passes: TensorFlow's converter tells an error on a page of lines.
     """
     with _lock, tempfile.TemporaryFile() as held:
         try:
@@ -44,7 +45,9 @@ def quiet_native_log() -> Iterator[None]:
                 sys.stderr.flush()
             os.dup2(real, 2)
             held.seek(0)
-            others = b"".join(line for line in held if not line.startswith(_NOISE))
+            others = b""
+            if not everything:
+                others = b"".join(line for line in held if not line.startswith(_NOISE))
             if others:
                 os.write(real, others)
             os.close(real)

@@ -8,25 +8,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
-from tempseg.segmenters.answers import AnswerDecoder
+from tempseg.segmenters.answers import AnswerDecoder, OutputKind
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
 from tempseg.segmenters.ports import InputPort, OutputPort
 from tempseg.segmenters.preprocessing import Preprocessor, onto_grid
 from tempseg.segmenters.previous_mask import PreviousMask
-from tempseg.types import (
-    FloatArray,
-    Frame,
-    Placement,
-    Prediction,
-    SegmenterInfo,
-    UInt8Array,
-)
+from tempseg.types import FloatArray, Frame, Placement, Prediction, SegmenterInfo, UInt8Array
 
 __all__ = ["NetworkSegmenter", "available_threads", "hashed"]
 
@@ -45,6 +38,9 @@ class NetworkSegmenter(ABC):
     sha256 : str
     options : SegmenterOptions
     """
+
+    takes_batches: ClassVar[bool] = False
+    """Whether the runtime can be given several images at once."""
 
     def __init__(
         self,
@@ -74,6 +70,7 @@ class NetworkSegmenter(ABC):
                 f"{names}; set segmenter.classes"
             )
         self._name = name
+        self._batch = options.batch
         self._port = port
         self._output = output
         self._preprocessor = self.preprocessor(replace(options, mean=mean, scale=scale))
@@ -108,6 +105,33 @@ class NetworkSegmenter(ABC):
         return prediction
 
     @property
+    def batch(self) -> int:
+        """How many frames `segment_batch` is to be given at once; 1 where the model takes one."""
+        return self._batch if self.takes_batches and self._port.open_batch else 1
+
+    def segment_batch(self, frames: Sequence[Frame]) -> list[Prediction]:
+        """Return the answers for several frames; at once, where the model takes that."""
+        if len(frames) < 2 or self.batch == 1 or self.remembers:
+            return [self.segment(frame) for frame in frames]
+        prepared = [self._preprocessor.prepare(frame.image) for frame in frames]
+        tensor = np.concatenate([self._port.tensor(values) for values, _ in prepared])
+        where = f"{self._name}: frames {', '.join(str(frame.index) for frame in frames)}"
+        answers = self._output.channels_last(self._infer(tensor, where), where)
+        if answers.ndim < 3 or len(answers) != len(frames):
+            raise ModelError(
+                f"{where}: got one answer of {answers.shape}, expected {len(frames)}; "
+                "remove segmenter.batch"
+            )
+        return [
+            self._decoder.decode(
+                answer[None],
+                placement=_onto_answer(placement, self._preprocessor, answer[None]),
+                frame_index=frame.index,
+            )
+            for frame, (_, placement), answer in zip(frames, prepared, answers, strict=True)
+        ]
+
+    @property
     def port(self) -> InputPort:
         """What the input takes."""
         return self._port
@@ -116,6 +140,27 @@ class NetworkSegmenter(ABC):
     def output(self) -> OutputPort:
         """What the output is declared to give."""
         return self._output
+
+    @property
+    def preprocessing(self) -> Preprocessor:
+        """How pixels become what it takes."""
+        return self._preprocessor
+
+    @property
+    def output_kind(self) -> OutputKind:
+        """What the first answer was read as; what config says before it."""
+        return self._decoder.output_kind
+
+    def tensor(self, image: UInt8Array) -> NDArray[Any]:
+        """Return what the network is given for an image, before any previous mask joins it.
+
+        Parameters
+        ----------
+        image : ndarray, shape (H, W, 3), uint8
+            RGB.
+        """
+        prepared, _ = self._preprocessor.prepare(image)
+        return self._port.tensor(prepared)
 
     def preprocessor(self, options: SegmenterOptions) -> Preprocessor:
         """Return what makes this network's input by other options than its own."""
@@ -161,10 +206,7 @@ class NetworkSegmenter(ABC):
         prepared, placement = preprocessor.prepare(image)
         values: NDArray[Any] = prepared if mask is None else np.dstack((prepared, mask))
         answer = self._output.channels_last(self._infer(self._port.tensor(values), where), where)
-        sides = answer.shape[1:3] if answer.ndim > 2 and answer.shape[0] == 1 else answer.shape[:2]
-        if len(sides) == 2 and min(sides) > 0:
-            placement = onto_grid(placement, preprocessor.size, (sides[0], sides[1]))
-        return answer, placement
+        return answer, _onto_answer(placement, preprocessor, answer)
 
     @property
     def remembers(self) -> bool:
@@ -175,8 +217,20 @@ class NetworkSegmenter(ABC):
     def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         """Return the output for an input of the port's shape; the next may overwrite it.
 
+        Where the runtime takes batches the input may hold several images.
+
         `where` begins the message of whatever goes wrong.
         """
+
+
+def _onto_answer(
+    placement: Placement, preprocessor: Preprocessor, answer: NDArray[Any]
+) -> Placement:
+    """Return where an answer's grid lies, given where the network's input does."""
+    sides = answer.shape[1:3] if answer.ndim > 2 and answer.shape[0] == 1 else answer.shape[:2]
+    if len(sides) == 2 and min(sides) > 0:
+        return onto_grid(placement, preprocessor.size, (sides[0], sides[1]))
+    return placement
 
 
 def hashed(root: Path, files: Sequence[Path]) -> str:

@@ -37,6 +37,8 @@ class OnnxSegmenter(NetworkSegmenter):
         what it would have to be.
     """
 
+    takes_batches = True
+
     def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         name = str(path)
         self._session = _load(name, options.threads or available_threads())

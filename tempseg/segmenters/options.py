@@ -49,6 +49,9 @@ class SegmenterOptions:
         Share of a tile that its neighbour sees too; in [0, 0.9].
     flip : bool
         Whether frames are shown mirrored, too.
+    batch : int
+        Images that the model is shown at once, where as many are known; models with an open batch
+        dimension only.
     scales : tuple of float
         How large things are shown, in [0.5, 4]; several are averaged.
     masks : str
@@ -72,6 +75,7 @@ class SegmenterOptions:
     tiles: tuple[int, int] | None = None
     tile_overlap: float = 0.25
     flip: bool = False
+    batch: int = 1
     scales: tuple[float, ...] = (1.0,)
     masks: Literal["auto", "binary", "index"] = "auto"
     first_mask: int = 0
@@ -87,6 +91,8 @@ class SegmenterOptions:
             raise ValueError(f"tile_overlap is {self.tile_overlap}, expected 0 to 0.9")
         if not self.scales or not all(0.5 <= scale <= 4 for scale in self.scales):
             raise ValueError(f"scales are {self.scales}, expected one or more from 0.5 to 4")
+        if self.batch < 1:
+            raise ValueError(f"batch is {self.batch}, expected at least 1")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is {self.threads}, expected at least 1")
 

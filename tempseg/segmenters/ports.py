@@ -41,6 +41,8 @@ class InputPort:
         Whether the tensor is (1, C, h, w), not (1, h, w, C).
     previous_mask : bool
         Whether a fourth channel takes the model's own previous answer.
+    open_batch : bool
+        Whether the tensor may hold several images.
     """
 
     size: tuple[int, int]
@@ -48,10 +50,11 @@ class InputPort:
     quantisation: tuple[float, int] | None = None
     channels_first: bool = False
     previous_mask: bool = False
+    open_batch: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """The whole tensor's shape."""
+        """The whole tensor's shape, for one image."""
         channels = 4 if self.previous_mask else 3
         if self.channels_first:
             return 1, channels, *self.size
@@ -155,6 +158,7 @@ def input_port(
         quantisation,
         channels_first=channels_first,
         previous_mask=previous_mask,
+        open_batch=shape[0] is None,
     )
 
 

@@ -35,6 +35,8 @@ class SavedModelSegmenter(NetworkSegmenter):
         When the folder is no usable segmentation model; says what it would have to be.
     """
 
+    takes_batches = True
+
     def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         name = str(path)
         # Kept: the signatures' variables live as long as the loaded object.
@@ -61,6 +63,10 @@ class SavedModelSegmenter(NetworkSegmenter):
             ),
             options=options,
         )
+
+    def traced(self, image: Any) -> Any:
+        """Return the output for a symbolic input, as TensorFlow traces functions."""
+        return self._call(**{self._input_name: image})[self._output_name]
 
     def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         import tensorflow as tf

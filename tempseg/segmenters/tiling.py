@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.protocols import Segmenter
+from tempseg.segmenters.batches import in_batches
 from tempseg.segmenters.regrid import labels_on, scores_on, shifted
 from tempseg.types import (
     FloatArray,
@@ -77,19 +79,23 @@ def segment_in_tiles(
     down = _Axis.over(height, tile[1], overlap)
     if len(across.starts) == len(down.starts) == 1:
         return segmenter.segment(frame)
-    image = frame.image
+    places = list(product(enumerate(down.starts), enumerate(across.starts)))
+    parts = (_part(frame, top, left, down, across) for (_, top), (_, left) in places)
     joined: _Joined | None = None
-    for row, top in enumerate(down.starts):
-        for column, left in enumerate(across.starts):
-            part = image[top : top + down.length, left : left + across.length]
-            picture = RgbPicture(np.ascontiguousarray(part))
-            answer = segmenter.segment(replace(frame, picture=picture))
-            placed = replace(answer, placement=shifted(answer.placement, down=top, right=left))
-            if joined is None:
-                joined = _Joined(placed, down, across)
-            joined.add(placed, row, column)
+    for ((row, top), (column, left)), answer in zip(
+        places, in_batches(segmenter, parts), strict=True
+    ):
+        placed = replace(answer, placement=shifted(answer.placement, down=top, right=left))
+        if joined is None:
+            joined = _Joined(placed, down, across)
+        joined.add(placed, row, column)
     assert joined is not None
     return joined.prediction()
+
+
+def _part(frame: Frame, top: int, left: int, down: _Axis, across: _Axis) -> Frame:
+    part = frame.image[top : top + down.length, left : left + across.length]
+    return replace(frame, picture=RgbPicture(np.ascontiguousarray(part)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,8 +229,9 @@ def entry_of_bytes(sha256: str) -> ZooEntry | None:
     True
     """
     for entry in zoo_entries():
-        (first, *others) = entry.files
-        if not others and first.archive is None and first.sha256 == sha256:
+        # An embedded model has no file to fetch.
+        known = [file.sha256 for file in entry.files if file.archive is None]
+        if len(entry.files) == 1 and known == [sha256]:
             return entry
     return None
 

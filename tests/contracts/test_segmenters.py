@@ -13,6 +13,7 @@ from PIL import Image
 from tempseg.errors import ModelError
 from tempseg.protocols import Segmenter
 from tempseg.segmenters import SegmenterOptions, open_segmenter
+from tempseg.segmenters.batches import in_batches
 from tempseg.types import Frame
 from tests.segmenters.tiny import TinyModels, colour_frame, colour_ids, make_tiny_models
 
@@ -108,6 +109,26 @@ def test_the_same_frame_twice_gives_the_same_bytes(segmenter: Segmenter, frame: 
         assert grid is not None
         made.append((grid.tobytes(), answer.placement))
     assert made[0] == made[1]
+
+
+def test_a_batch_gives_the_answers_of_single_frames_where_a_model_takes_one(
+    kind: str, model: str, segmenter: Segmenter
+) -> None:
+    frames = [
+        Frame.from_image(np.roll(colour_frame(), 4 * index, axis=1), index=index)
+        for index in range(5)
+    ]
+    batched = replace(WRAPPERS.get(kind, RGB), batch=3)
+    if kind != "keras":
+        with pytest.raises(ModelError, match="takes one image at a time"):
+            open_segmenter(model, batched)
+        return
+    answers = list(in_batches(open_segmenter(model, batched), frames))
+    for frame, answer in zip(frames, answers, strict=True):
+        alone = segmenter.segment(frame)
+        assert answer.placement == alone.placement
+        assert answer.scores is not None
+        np.testing.assert_allclose(answer.scores, alone.scores, atol=1e-6)
 
 
 def test_an_answer_outlives_the_next(segmenter: Segmenter, frame: Frame) -> None:

@@ -22,17 +22,19 @@ def write_onnx(
     half: bool = False,
     channels: int = 3,
     more: bool = False,
+    batch: Side = 1,
 ) -> None:
     """Write a 1x1 convolution.
 
     `weights` is (in, out); `last` for channels last; `tail` names what follows: `Sigmoid`,
-    `ArgMax`; `half` for half precision; `more` for a second output.
+    `ArgMax`; `half` for half precision; `more` for a second output; `batch` may be a
+    name where the number of images is open.
     """
     kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
     kernel = np.ascontiguousarray(weights.T[..., None, None]).astype("f2" if half else "f4")
 
     def image(name: str, count: int) -> onnx.ValueInfoProto:
-        shape = (1, *size, count) if last else (1, count, *size)
+        shape = (batch, *size, count) if last else (batch, count, *size)
         return helper.make_tensor_value_info(name, kind, shape)
 
     nodes = []
@@ -80,4 +82,5 @@ def write_all_onnx(folder: Path, weights: np.ndarray, size: tuple[int, int]) -> 
     write_onnx(folder / "open.onnx", weights, size=("height", "width"))
     write_onnx(folder / "two_outputs.onnx", weights, size=size, more=True)
     write_onnx(folder / "gray.onnx", weights[:1], size=size, channels=1)
+    write_onnx(folder / "many.onnx", weights, size=size, batch="images")
     write_onnx(folder / "nan.onnx", weights * np.nan, size=size)

@@ -1,0 +1,107 @@
+"""Keyframes that are known before the engine comes to them, shown to the model in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+
+from tempseg.errors import ModelError, TempsegError
+from tempseg.evidence import scene_change
+from tempseg.motion import Step
+from tempseg.protocols import BatchSegmenter, KeyframePolicy
+from tempseg.types import Evidence, Frame, Prediction
+
+__all__ = ["MOST_WAITING", "KeyframePlan", "answered_ahead"]
+
+MOST_WAITING = 64
+"""Frames that wait for a batch to fill at most, keyframes and those between."""
+
+
+class KeyframePlan:
+    """Tells keyframes by age and scene cuts alone, as the engine will decide.
+
+    Parameters
+    ----------
+    policy : KeyframePolicy
+        One that asks for nothing but the age.
+    scene_threshold : float
+        As the engine's.
+    """
+
+    def __init__(self, policy: KeyframePolicy, *, scene_threshold: float) -> None:
+        self._policy = policy
+        self._scene_threshold = scene_threshold
+        self._last: Step | None = None
+        self._age = 0
+
+    def takes(self, step: Step) -> bool:
+        """Return whether the next frame becomes a keyframe."""
+        last, self._last = self._last, step
+        self._age += 1
+        if last is not None and not self._cuts(step, last):
+            evidence = Evidence(self._age, 0.0, 0.0, 0.0, 0.0)
+            if self._policy.decide(evidence) is None:
+                return False
+        self._age = 0
+        return True
+
+    def _cuts(self, step: Step, last: Step) -> bool:
+        if step.onto is None:
+            return False
+        return scene_change(step.luma, last.luma, step.onto) > self._scene_threshold
+
+
+def answered_ahead(
+    steps: Iterable[Step],
+    segmenter: BatchSegmenter,
+    plan: KeyframePlan,
+    *,
+    measure: Callable[[str, Frame], AbstractContextManager[None]],
+) -> Iterator[tuple[Step, Prediction | None]]:
+    """Yield steps in order, keyframes with the model's answer.
+
+    A batch is asked for when it is full, when `MOST_WAITING` frames wait, and at the end: what is
+    in it follows from the frames alone. Where the model fails on a batch its keyframes come
+    without answers, so that they are asked for one by one and what was done before is kept.
+
+    Parameters
+    ----------
+    steps : iterable of Step
+    segmenter : BatchSegmenter
+    plan : KeyframePlan
+    measure : callable
+        Given `segment` and the first frame of a batch, returns a context for the time it takes.
+    """
+    waiting: list[Step] = []
+    keyframes: list[Frame] = []
+    try:
+        for step in steps:
+            waiting.append(step)
+            if plan.takes(step):
+                keyframes.append(step.frame)
+            if len(keyframes) == segmenter.batch or len(waiting) == MOST_WAITING:
+                yield from _answered(waiting, keyframes, segmenter, measure)
+                waiting, keyframes = [], []
+    except TempsegError:
+        # What was read before the source failed is worth finishing.
+        yield from _answered(waiting, keyframes, segmenter, measure)
+        raise
+    yield from _answered(waiting, keyframes, segmenter, measure)
+
+
+def _answered(
+    waiting: list[Step],
+    keyframes: list[Frame],
+    segmenter: BatchSegmenter,
+    measure: Callable[[str, Frame], AbstractContextManager[None]],
+) -> Iterator[tuple[Step, Prediction | None]]:
+    answers: dict[int, Prediction] = {}
+    if keyframes:
+        try:
+            with measure("segment", keyframes[0]):
+                found = segmenter.segment_batch(keyframes)
+        except ModelError:
+            found = []
+        answers = {frame.index: one for frame, one in zip(keyframes, found, strict=False)}
+    for step in waiting:
+        yield step, answers.get(step.frame.index)
