@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +17,7 @@ from tempseg.outputs import RunFolder, Totals, new_folder, read_class_set, write
 from tempseg.probing import probe
 from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream, write_all
+from tempseg.runners.tally import Tally
 from tempseg.runners.timing import STAGES, StageTimes
 from tempseg.scene_files import write_scene
 from tempseg.synthetic import street_scene
@@ -164,7 +162,7 @@ def run(
         frames.close()
         raise OutputError(f"{source}: the results in {out} would replace it; choose another --out")
     segmenter = _segmenter_for(frames, effective)
-    times, tally = StageTimes(), _Tally()
+    times, tally = StageTimes(), Tally()
     start = time.perf_counter()
     try:
         partial = folder.open()
@@ -385,44 +383,3 @@ def _segmenter_for(frames: FrameSource, config: Config) -> Segmenter:
     except BaseException:
         frames.close()
         raise
-
-
-class _Tally:
-    """Counts results on their way."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self._reasons: Counter[str] = Counter()
-        self._first_s = 0.0
-        self._last_s = 0.0
-
-    def advance(self, result: FrameResult) -> None:
-        if self.frames == 0:
-            self._first_s = result.frame.time_s
-        self._last_s = result.frame.time_s
-        self.frames += 1
-        if result.reason is not None:
-            self._reasons[result.reason.value] += 1
-
-    def totals(self, times: StageTimes, *, wall_s: float, damaged: int) -> Totals:
-        keyframes = sum(self._reasons.values())
-        stage_s = times.totals
-        return Totals(
-            frames=self.frames,
-            keyframes=keyframes,
-            keyframe_share=keyframes / self.frames,
-            reasons=dict(sorted(self._reasons.items())),
-            damaged=damaged,
-            duration_s=self._last_s - self._first_s,
-            wall_s=wall_s,
-            frames_per_s=self.frames / wall_s,
-            segmenter_s=stage_s["segment"],
-            stage_s=stage_s,
-            peak_memory_mb=_peak_memory_mb(),
-        )
-
-
-def _peak_memory_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in kilobytes, macOS in bytes.
-    return peak / (1024 * 1024) if sys.platform == "darwin" else peak / 1024
