@@ -11,12 +11,12 @@ from tempseg.errors import ModelError, SourceError
 from tempseg.label_images import list_images, read_label_image
 from tempseg.probing.answers import class_value
 from tempseg.probing.behaviour import full_size_labels
-from tempseg.probing.block import segmenter_block
 from tempseg.probing.candidates import Candidate
 from tempseg.probing.pictures import Pictures, pictures_of, rendered_pictures
 from tempseg.probing.results import Guess, Probe, TensorRow, View
 from tempseg.probing.timing import time_apart
 from tempseg.protocols import Segmenter
+from tempseg.segmenter_block import segmenter_block
 from tempseg.segmenters import SegmenterOptions, open_segmenter
 from tempseg.types import Frame, Prediction
 

@@ -18,13 +18,13 @@ from tempseg.probing.answers import (
     output_guess,
 )
 from tempseg.probing.behaviour import Watcher, ranked
-from tempseg.probing.block import segmenter_block
 from tempseg.probing.candidates import Candidate, candidates_for, habit_of
 from tempseg.probing.interface import chosen_output, chosen_size, rows
 from tempseg.probing.pictures import Pictures, pictures_of, rendered_pictures
 from tempseg.probing.preprocessing import preprocessing_guesses
 from tempseg.probing.results import Guess, Probe, View
 from tempseg.probing.timing import thread_counts, time_apart
+from tempseg.segmenter_block import segmenter_block
 from tempseg.segmenters import (
     Interface,
     NetworkSegmenter,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tempseg.errors import OutputError
 
-__all__ = ["file_names", "sidecar_text", "staged"]
+__all__ = ["file_names", "staged"]
 
 
 def file_names(out: Path, model: str, kind: str) -> tuple[Path, Path]:
@@ -22,21 +21,6 @@ def file_names(out: Path, model: str, kind: str) -> tuple[Path, Path]:
     name = path.name if path.is_dir() else path.stem
     stem = f"{name}_{kind.replace('-', '_')}"
     return out / f"{stem}.tflite", out / f"{stem}.toml"
-
-
-def sidecar_text(title: str, keys: Mapping[str, object]) -> str:
-    """Return a model's own file, which `tempseg run` reads: TOML with a `[segmenter]` table.
-
-    Parameters
-    ----------
-    title : str
-        Goes above it as a comment, on one line.
-    keys : mapping of str to str, number or sequence of these
-    """
-    lines = [f"# {' '.join(title.split())}", "[segmenter]"]
-    # JSON's texts, numbers and lists are TOML's too.
-    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
-    return "\n".join(lines) + "\n"
 
 
 @contextmanager

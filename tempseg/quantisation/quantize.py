@@ -14,13 +14,15 @@ from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, ModelError, OutputError
 from tempseg.protocols import Segmenter, WorkObserver
 from tempseg.quantisation.conversion import Converter
-from tempseg.quantisation.files import file_names, sidecar_text, staged
+from tempseg.quantisation.files import file_names, staged
 from tempseg.quantisation.results import Kind, ModelFigures, Quantisation, Refusal
 from tempseg.quantisation.scoring import LEAST_TIMED, Agreement, compared
 from tempseg.quantisation.selection import FrameChoice, choose_frames, picked
+from tempseg.segmenter_block import segmenter_block
 from tempseg.segmenters import KerasSegmenter, SavedModelSegmenter
 from tempseg.segmenters.network import available_threads
 from tempseg.types import Frame
+from tempseg.zoo import resolve_model
 
 __all__ = ["KINDS", "quantize_model"]
 
@@ -106,7 +108,7 @@ def quantize_model(
         if not models:
             raise ModelError("; ".join(problems.values()))
     return Quantisation(
-        ModelFigures("original", Path(name), _size(Path(name)), original_ms),
+        ModelFigures("original", Path(name), _size(Path(resolve_model(name))), original_ms),
         tuple(models),
         tuple(Refusal(kind, problems[kind]) for kind in kinds if kind in problems),
         choice.calibration,
@@ -220,8 +222,10 @@ def _opened(
     """Write a model and the file beside it, and return what a run would make of them."""
     file, sidecar = names
     file.write_bytes(written)
-    title = f"{file.name}, made by tempseg quantize of {original.info.name}"
-    sidecar.write_text(sidecar_text(title, _expected(original, config)), encoding="utf-8")
+    # A path may hold line breaks, and a comment ends with its line.
+    title = " ".join(f"{file.name}, made by tempseg quantize of {original.info.name}".split())
+    block = segmenter_block(_expected(original, config))
+    sidecar.write_text(f"# {title}\n{block}", encoding="utf-8")
     keys = {"segmenter.model": str(file), "segmenter.threads": config.segmenter.threads}
     return build_segmenter(load_config(overrides=keys))
 

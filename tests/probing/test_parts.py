@@ -13,9 +13,9 @@ from tempseg.errors import OutputError
 from tempseg.probing import Candidate, CandidateScore, save_block
 from tempseg.probing.answers import class_value
 from tempseg.probing.behaviour import ranked, shared_information
-from tempseg.probing.block import segmenter_block
 from tempseg.probing.candidates import candidates_for
 from tempseg.probing.interface import chosen_output, chosen_size
+from tempseg.segmenter_block import segmenter_block
 from tempseg.segmenters import Declared, Interface, SegmenterOptions
 
 OPEN = Interface((Declared("image", "float32", (None, None, None, 3)),))
