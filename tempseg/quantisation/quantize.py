@@ -93,7 +93,7 @@ def quantize_model(
         tensors, shown = _read(video, config, choice, original)
         # What the first answer is taken for decides how the new files' answers are read.
         original.segment(shown[0])
-        made, problems = _written(original, config, folder, kinds, tensors, watch)
+        made, problems = _written(original, config, folder, name, kinds, tensors, watch)
         watch.begin("comparing", max(LEAST_TIMED, len(shown)))
         original_ms, found = compared(original, made, shown, advance=watch.advance)
         models = []
@@ -190,6 +190,7 @@ def _written(
     original: _Convertible,
     config: Config,
     folder: Path,
+    name: str,
     kinds: Sequence[Kind],
     tensors: list[NDArray[Any]],
     watch: WorkObserver,
@@ -200,7 +201,7 @@ def _written(
     converter = Converter(original)
     for kind in kinds:
         watch.begin(f"{kind}: writing", len(tensors) if kind == "int8" else 0)
-        names = file_names(folder, original.info.name, kind)
+        names = file_names(folder, name, kind)
         try:
             made[kind] = _opened(
                 converter.convert(kind, _told(tensors, watch)), names, original, config
@@ -223,7 +224,7 @@ def _opened(
     file, sidecar = names
     file.write_bytes(written)
     # A path may hold line breaks, and a comment ends with its line.
-    title = " ".join(f"{file.name}, made by tempseg quantize of {original.info.name}".split())
+    title = " ".join(f"{file.name}, made by tempseg quantize of {config.segmenter.model}".split())
     block = segmenter_block(_expected(original, config))
     sidecar.write_text(f"# {title}\n{block}", encoding="utf-8")
     keys = {"segmenter.model": str(file), "segmenter.threads": config.segmenter.threads}

@@ -73,6 +73,21 @@ def test_what_was_assumed_about_the_input_is_written_down(made):
     assert any("[-1, 1]" in assumption for assumption in made.assumptions)
 
 
+def test_files_of_a_model_of_the_zoo_are_called_by_its_name(tiny, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempseg.zoo.obtain._embedded", lambda entry: tiny.path("fixed"))
+    made = tempseg.quantize(
+        "street-savedmodel",
+        calibrate=clip,
+        out=tmp_path,
+        kinds=["float16"],
+        frames=6,
+        held_out=3,
+        config=RGB,
+    )
+    assert [model.path.name for model in made.models] == ["street-savedmodel_float16.tflite"]
+    assert made.original.bytes > 0
+
+
 def test_only_the_files_are_left(made):
     out = made.models[0].path.parent
     assert len(list(out.iterdir())) == 2 * len(KINDS)
