@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tempseg.kernels import carry
+from tempseg.kernels import carry, settle
 from tempseg.types import Placement
 from tests import naive
 
@@ -43,32 +43,70 @@ def _settle(winners, pulls, placement, out):
     clearances = []
     for labels in winners:
         inner = np.empty(labels.shape, np.uint8)
-        carry.inner(labels, inner)
+        settle.inner(labels, inner)
         distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
         clearances.append(np.minimum(distance, 255).astype(np.uint8))
     doubt = np.full((pulls.shape[1] - 1, pulls.shape[2] - 1), 9, np.uint8)
     known = np.stack(winners), np.stack(clearances), pulls, placement
-    carry.settle_cells(*known, doubt, out)
+    settle.settle_cells(*known, doubt, out)
     rest = np.empty(out.size, np.int64)
-    left = carry.settle_pixels(*known, doubt, out, rest)
+    left = settle.settle_pixels(*known, doubt, out, rest)
     return doubt, rest[:left]
 
 
 @pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("reach", [0.05, 1.5])
-def test_carried_label_has_the_most_votes(count, grid, working, frame, dtype, reach):
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "evidence"])
+def test_carried_label_is_the_one_that_votes_speak_for(
+    count, grid, working, frame, dtype, reach, plain
+):
     rng = np.random.default_rng(count)
     shared = _blocky(rng, grid, 3).astype(dtype)
     answers = (shared, *(_blocky(rng, grid, 2).astype(dtype) for _ in range(count - 1)))
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, dtype)
     _, rest = _settle(answers, pulls, _place(grid, frame), out)
-    favour = rng.uniform(0.5, 2, (count, int(np.max(answers)) + 1)).astype(np.float32)
-    carry.vote(np.stack(answers), favour, pulls, _place(grid, frame), rest, out)
-    votes = naive.label_votes(answers, favour, pulls, _place(grid, frame), frame)
+    # Rows in another order than labels; no vote counts less for its own label than for others.
+    rows = rng.permutation(3)
+    table = np.log(rng.dirichlet(np.ones(3), 3) * 0.5 + 0.5 * np.eye(3)).astype(np.float32)
+    evidence = np.empty((0, 0), np.float32) if plain else table
+    grants = np.full((count, *working), carry.BOTH_SIDES, np.uint8)
+    carry.vote(np.stack(answers), rows, evidence, grants, pulls, _place(grid, frame), rest, out)
+    votes = naive.label_votes(answers, pulls, _place(grid, frame), frame)
     for y, x in np.ndindex(frame):
-        assert votes[y][x].get(int(out[y, x]), 0) >= max(votes[y][x].values()) - 1e-5
+        found = votes[y][x]
+        spoken = {
+            label: sum(
+                part * (label == vote if plain else table[rows[label], rows[vote]])
+                for vote, part in found.items()
+            )
+            for label in found
+        }
+        assert spoken.get(int(out[y, x]), -np.inf) >= max(spoken.values()) - 1e-5
+
+
+@pytest.mark.parametrize(
+    ("others", "granted", "expected"),
+    [
+        ((5, 4), (carry.BEFORE, carry.AFTER), 4),
+        ((4, 5), (carry.BEFORE, carry.AFTER), 4),
+        ((5, 5), (carry.BEFORE, carry.BEFORE), 4),
+        ((5, 5), (carry.BEFORE, carry.AFTER), 5),
+        ((5, 4), (carry.BOTH_SIDES, carry.AFTER), 5),
+    ],
+)
+def test_label_wins_only_where_both_sides_are_granted(others, granted, expected):
+    answers = np.array([4, *others], np.uint8)[:, None, None]
+    # A vote for 4 hardly speaks against 5, one for 5 does against 4.
+    table = np.log(np.array([[0.99, 0.01], [0.45, 0.5]], np.float32))
+    pulls = np.zeros((3, 2, 2, 3), np.float32)
+    pulls[..., 2] = 1
+    grants = np.empty((3, 2, 2), np.uint8)
+    grants[:] = np.array([carry.BOTH_SIDES, *granted])[:, None, None]
+    out, rows = np.empty((1, 1), np.uint8), np.array([0, 0, 0, 0, 0, 1])
+    carry.vote(answers, rows, table, grants, pulls, (1.0, 0.0, 1.0, 0.0), np.array([0]), out)
+    assert out[0, 0] == expected
 
 
 @pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
@@ -116,7 +154,7 @@ def test_packed_scores_are_rounded_and_the_first_of_equals_wins():
 def test_inner_cells_have_eight_neighbours_of_their_own_label():
     labels = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]], np.uint8)
     out = np.empty_like(labels)
-    carry.inner(labels, out)
+    settle.inner(labels, out)
     assert out.tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]
 
 
@@ -128,7 +166,16 @@ def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
     out = np.empty_like(labels)
     place = _place(labels.shape, labels.shape)
     _, rest = _settle((labels,), pulls, place, out)
-    carry.vote(labels[None], np.ones((1, 256), np.float32), pulls, place, rest, out)
+    carry.vote(
+        labels[None],
+        np.arange(256),
+        np.empty((0, 0), np.float32),
+        np.zeros((1, 20, 30), np.uint8),
+        pulls,
+        place,
+        rest,
+        out,
+    )
     np.testing.assert_array_equal(out, labels)
 
 
