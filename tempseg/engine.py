@@ -333,7 +333,7 @@ class Engine:
             references = self._references(proposals)
             labels, self._solved = look_up(proposals, references, held.step, self._solved)
         else:
-            labels = blend(proposals, luma, frame.index, frame.size, settings, self._consensus)
+            labels = blend(proposals, luma, frame.index, frame.size, settings)
             self._solved = None
         known = confidence(proposals)
         if self._settings.void_unexplained:

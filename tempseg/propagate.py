@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import cv2
@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 
 from tempseg.kernels import carry, fields, settle
 from tempseg.motion import Step, no_motion
-from tempseg.proposals import Anchor, Misfit, Proposal, judged, nearest
-from tempseg.refine import PLAIN_EVIDENCE, Consensus, Pixels, Reference, Source, match
+from tempseg.proposals import Anchor, Misfit, Proposal, judged
+from tempseg.refine import (
+    PLAIN_EVIDENCE,
+    Consensus,
+    Pixels,
+    Reference,
+    Source,
+    colour_distance,
+    match,
+)
 from tempseg.types import VOID_8, VOID_16, FloatArray, LabelArray, UInt8Array
 
 __all__ = ["BlendSettings", "blend", "look_up", "smooth", "voided"]
@@ -32,11 +40,9 @@ MOST_TIME_SCALES = 20.0
 COARSE_GRID = 0.5
 """Cells of the model's grid a pixel, up to which every other pixel is decided first."""
 
-TRUSTED_GRAY_LEVELS = 12
-"""Up to this residual (blurred), keyframes that contradict one another speak of the same thing."""
-
-SURROUNDINGS = np.ones((13, 13), np.uint8)
-"""Cells around a place that a keyframe must explain to name alone what is there."""
+TRUSTED_DISTANCE = 12
+"""Up to this distance in colour (y, u, v, blurred), keyframes that contradict one another speak of
+the same thing."""
 
 WEIGHT_OF_LAST = 0.3
 """What the frame before counts in a look-up; a keyframe counts one over its distance in frames."""
@@ -92,19 +98,35 @@ def smooth(
 ) -> LabelArray:
     """Return a keyframe's labels (H, W): its own answer, and what other keyframes say of it.
 
-    Where there are keyframes on both sides, `consensus` learns from how labels contradict one
-    another, and they are decided on by what it knows. The past alone is not asked: it would hold
-    on to what is gone.
+    Labels that are looked up by colour are agreed on by what `consensus` knows of votes, and it
+    learns from how they contradict one another; only keyframes that look alike in colour have a
+    say. That takes keyframes on both sides: the past alone would hold on to what is gone.
     """
+    weights = [settings.smoothing * w for w in _time_weights(others, anchor.index, settings, 1.0)]
+    if anchor.pixels is None or not _both_sides(others, anchor.index):
+        consensus = None
+    else:
+        others = [_by_colour(other, anchor.pixels, settings) for other in others]
     still = np.zeros_like(anchor.luma)
     own = Proposal(anchor, no_motion(anchor.index, anchor.luma), Misfit(still, still))
-    weights = [settings.smoothing * w for w in _time_weights(others, anchor.index, settings, 1.0)]
-    if anchor.scores is not None or not _both_sides(others, anchor.index):
-        consensus = None
     poll = _Poll.of([own, *others], [1.0, *weights], anchor.luma, size, settings, consensus)
     if consensus is not None:
         consensus.learn(*poll.votes())
     return poll.decided()
+
+
+def _both_sides(proposals: Sequence[Proposal], index: int) -> bool:
+    return len({proposal.anchor.index > index for proposal in proposals}) == 2
+
+
+def _by_colour(proposal: Proposal, pixels: Pixels, settings: BlendSettings) -> Proposal:
+    """Return a proposal for a frame of these colours, judged by all of them, not luma alone."""
+    assert proposal.anchor.pixels is not None
+    distance = colour_distance(pixels, proposal.anchor.pixels, proposal.motion.flow)
+    error = np.minimum(distance, 255).astype(np.uint8)
+    sigma = settings.residual_blur_px
+    blurred = cv2.GaussianBlur(error, (0, 0), sigma) if sigma > 0 else error
+    return replace(proposal, misfit=Misfit(error, np.asarray(blurred, np.uint8)))
 
 
 def voided(labels: LabelArray, confidence: FloatArray) -> LabelArray:
@@ -161,13 +183,12 @@ def blend(
     index: int,
     size: tuple[int, int],
     settings: BlendSettings,
-    consensus: Consensus | None = None,
 ) -> LabelArray:
     """Return the labels (H, W) that the proposals agree on for frame `index` of this luma.
 
     Each proposal weighs `exp(-residual / residual_scale - frames / time_scale)`. Class scores are
-    averaged where the answers have them; labels vote, shared out sub-pixel, where not, between
-    keyframes by what `consensus` knows of them. All answers lie on one grid.
+    averaged where the answers have them; labels vote, shared out sub-pixel, where not. All
+    answers lie on one grid.
 
     Raises
     ------
@@ -177,13 +198,7 @@ def blend(
     if not proposals:
         raise ValueError(f"no proposal for frame {index}")
     weights = _time_weights(proposals, index, settings)
-    if not _both_sides(proposals, index):
-        consensus = None
-    return _Poll.of(proposals, weights, luma, size, settings, consensus).decided()
-
-
-def _both_sides(proposals: Sequence[Proposal], index: int) -> bool:
-    return len({proposal.anchor.index > index for proposal in proposals}) == 2
+    return _Poll.of(proposals, weights, luma, size, settings).decided()
 
 
 def _time_weights(
@@ -243,13 +258,13 @@ class _Poll:
         luma: UInt8Array,
         size: tuple[int, int],
         settings: BlendSettings,
-        consensus: Consensus | None,
+        consensus: Consensus | None = None,
     ) -> _Poll:
         """Return the poll of proposals with these weights, times those of their misfit."""
         by_residual = settings.weight_by_residual()
         if consensus is not None:
             # A vote may speak strongly against others: not of another thing.
-            by_residual[TRUSTED_GRAY_LEVELS + 1 :] = WEIGHT_FLOOR
+            by_residual[TRUSTED_DISTANCE + 1 :] = WEIGHT_FLOOR
         pulls = np.empty((len(proposals), *luma.shape, 3), np.float32)
         known = judged(proposals, luma, settings.residual_blur_px)
         for pull, proposal, weight in zip(pulls, known, weights, strict=True):
@@ -265,27 +280,6 @@ class _Poll:
         where = self.proposals[0].anchor.placement
         return where.scale_x, where.offset_x, where.scale_y, where.offset_y
 
-    def _grants(self) -> UInt8Array:
-        """Return what votes grant a label, (n, h, w); see `tempseg.kernels.carry.vote`.
-
-        An answer that is nearest to the frame may name any label, and so may another amid what it
-        explains. Elsewhere a label must have been seen both before and after: what is seen from
-        one side alone may have left, or come later.
-        """
-        target = self.proposals[0].motion.target_index
-        fresh = {proposal.anchor.index for proposal in nearest(self.proposals, target)}
-        if target in {proposal.anchor.index for proposal in self.proposals}:
-            fresh = {target}
-        out = np.full(self.pulls.shape[:3], carry.BOTH_SIDES, np.uint8)
-        for grants, proposal in zip(out, self.proposals, strict=True):
-            assert proposal.misfit is not None
-            if proposal.anchor.index in fresh:
-                continue
-            amid = cv2.dilate(proposal.misfit.blurred, SURROUNDINGS)
-            side = carry.AFTER if proposal.anchor.index > target else carry.BEFORE
-            grants[amid > TRUSTED_GRAY_LEVELS] = side
-        return out
-
     def votes(self) -> tuple[LabelArray, NDArray[np.bool_]]:
         """Return the labels (n, m) at the nodes of the working grid, and which to trust."""
         high, wide = self.pulls.shape[1:3]
@@ -300,7 +294,7 @@ class _Poll:
             row = np.rint(y * scale_y + offset_y).clip(0, labels.shape[0] - 1).astype(np.intp)
             vote[:] = labels[row, column].ravel()
         errors = [proposal.misfit.blurred for proposal in self.proposals if proposal.misfit]
-        trusted = np.stack(errors).reshape(votes.shape) <= TRUSTED_GRAY_LEVELS
+        trusted = np.stack(errors).reshape(votes.shape) <= TRUSTED_DISTANCE
         return cast(LabelArray, votes), trusted
 
     def decided(self) -> LabelArray:
@@ -335,9 +329,8 @@ class _Poll:
         return decide
 
     def _by_votes(self) -> Callable[[NDArray[np.int64], LabelArray], None]:
-        evidence, grants = PLAIN_EVIDENCE, np.empty((0, 0, 0), np.uint8)
+        evidence = PLAIN_EVIDENCE
         if self.consensus is not None:
-            grants = self._grants()
             evidence = self.consensus.evidence(int(self.winners.max()) + 1)
 
         def decide(places: NDArray[np.int64], labels: LabelArray) -> None:
@@ -345,7 +338,6 @@ class _Poll:
                 self.winners,
                 evidence.rows,
                 evidence.table,
-                grants,
                 self.pulls,
                 self._placement,
                 places,

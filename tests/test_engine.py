@@ -316,8 +316,8 @@ def test_smoothing_mends_a_keyframe_that_its_neighbours_contradict(disc, scores)
 
 def test_smoothing_leaves_no_ghost_of_an_object_that_left():
     leaving = moving_shapes([_disc(vanishes_at=8)], width=320, height=192, frame_count=25)
-    for lookahead in (0, 20):
-        _, results = _run(leaving, policy=IntervalPolicy(4), lookahead=lookahead)
+    for lookahead, matching in ((0, True), (20, True), (20, False)):
+        _, results = _run(leaving, policy=IntervalPolicy(4), lookahead=lookahead, matching=matching)
         for result in results[8:]:
             assert not np.any(result.segmentation.labels == 8)
 
@@ -364,8 +364,7 @@ def test_what_no_keyframe_explains_has_no_confidence_and_may_be_void():
         assert results[0].segmentation.confidence is None
 
 
-@pytest.mark.parametrize("matching", [False, True], ids=["votes", "matching"])
-def test_label_that_is_often_missed_and_never_invented_is_found_again(matching):
+def test_label_that_is_often_missed_and_never_invented_is_found_again():
     """A segmenter misses each of many squares on half of the keyframes, at random."""
     squares = [
         MovingShape((60 + 50 * i, 40 + 50 * j), (26, 26), velocity=(1.0, 0.0))
@@ -389,7 +388,6 @@ def test_label_that_is_often_missed_and_never_invented_is_found_again(matching):
         Forgetful(scene),
         DisFlow("fast"),
         policy=IntervalPolicy(4),
-        settings=EngineSettings(matching=matching),
     )
     results = _pushed(engine, scene)
     found = [_iou(r.segmentation.labels, scene.render(r.frame.index).labels, 8) for r in results]

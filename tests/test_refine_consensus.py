@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tempseg.refine import Consensus
+from tempseg.refine import PLAIN_EVIDENCE, Consensus
 
 
 def _called(rng, truth, confusion, count):
@@ -62,13 +62,17 @@ def test_two_votes_for_what_is_often_missed_outweigh_two_against():
     assert for_each[1] > for_each[0]
 
 
-def test_labels_never_met_and_lessons_about_nothing_are_taken():
+def test_nothing_learnt_leaves_votes_plain():
     consensus = Consensus()
-    nothing = np.zeros((2, 0), np.uint8)
-    consensus.learn(nothing, np.zeros((2, 0), bool))
+    consensus.learn(np.zeros((2, 0), np.uint8), np.zeros((2, 0), bool))
     consensus.learn(np.full((1, 5), 3, np.uint8), np.ones((1, 5), bool))
-    evidence = consensus.evidence(70000)
+    assert consensus.evidence(4) is PLAIN_EVIDENCE
+
+
+def test_labels_never_met_have_evidence_too():
+    evidence = _learnt(np.full((2, 5), 3, np.uint8)).evidence(70000)
     assert evidence.rows.shape == (70000,)
+    assert evidence.table.shape == (2, 2)
     assert np.isfinite(evidence.table).all()
 
 

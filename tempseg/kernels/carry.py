@@ -19,9 +19,6 @@ from tempseg.types import FloatArray, LabelArray, UInt8Array
 IntArray = NDArray[np.int64]
 
 __all__ = [
-    "AFTER",
-    "BEFORE",
-    "BOTH_SIDES",
     "FAINT",
     "between",
     "blend",
@@ -30,9 +27,6 @@ __all__ = [
     "pack",
     "vote",
 ]
-
-BEFORE, AFTER, BOTH_SIDES = 1, 2, 3
-"""What a keyframe's vote grants a label: a sight from before, from after, or all it takes."""
 
 FAINT = 0.05
 """Share of the heaviest keyframe's weight below which another changes nothing worth its time."""
@@ -166,7 +160,6 @@ def vote(
     answers: LabelArray,
     rows_of: IntArray,
     evidence: FloatArray,
-    grants: UInt8Array,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
     rest: IntArray,
@@ -175,17 +168,15 @@ def vote(
     """Write the label that votes speak for most at the pixels in `rest`.
 
     `answers` are n label grids, (n, h, w). A keyframe's weight is shared out among the four grid
-    cells around the sampled place. With an empty `evidence` (0, 0) the label with most votes wins.
-    Else, of the labels whose votes' `grants` (n, rows, columns) at the pixel's cell together make
-    `BOTH_SIDES`, the one wins for which `evidence[rows_of[label], rows_of[vote]]`, added up over
-    all votes, is highest; labels that share a row say least for one another. Of equals the label
-    met first wins.
+    cells around the sampled place. Of the labels voted for, the one wins for which
+    `evidence[rows_of[label], rows_of[vote]]`, added up over the votes, is highest; labels that
+    share a row say least for one another. With an empty `evidence` (0, 0) the label with most
+    votes wins. Of equals the label met first wins.
     """
     count, rows, columns, _ = pulls.shape
     _, grid_h, grid_w = answers.shape
     candidates = np.empty(4 * count, out.dtype)
     votes = np.empty(4 * count, np.float32)
-    granted = np.empty(4 * count, np.int64)
     corners = np.empty(4, out.dtype)
     parts = np.empty(4, np.float32)
     one = np.float32(1)
@@ -216,11 +207,8 @@ def vote(
                 if which == found:
                     candidates[found] = label
                     votes[found] = 0
-                    granted[found] = 0
                     found += 1
                 votes[which] += parts[corner]
-                if parts[corner] > 0 and not plain:
-                    granted[which] |= grants[i, cell[2], cell[3]]
         best = 0
         if plain:
             for which in range(1, found):
@@ -229,8 +217,6 @@ def vote(
         elif found > 1:
             highest = np.float32(-np.inf)
             for which in range(found):
-                if granted[which] != BOTH_SIDES:
-                    continue
                 line = evidence[rows_of[candidates[which]]]
                 total = np.float32(0)
                 for other in range(found):

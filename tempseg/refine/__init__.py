@@ -1,7 +1,7 @@
 """What is done to labels: agreed on among keyframes, and looked up in the pictures at hand."""
 
 from tempseg.refine.consensus import PLAIN_EVIDENCE, Consensus, Evidence
-from tempseg.refine.matching import Pixels, Reference, Source, match
+from tempseg.refine.matching import Pixels, Reference, Source, colour_distance, match
 
 __all__ = [
     "PLAIN_EVIDENCE",
@@ -10,5 +10,6 @@ __all__ = [
     "Pixels",
     "Reference",
     "Source",
+    "colour_distance",
     "match",
 ]

@@ -71,8 +71,7 @@ def test_carried_label_is_the_one_that_votes_speak_for(
     rows = rng.permutation(3)
     table = np.log(rng.dirichlet(np.ones(3), 3) * 0.5 + 0.5 * np.eye(3)).astype(np.float32)
     evidence = np.empty((0, 0), np.float32) if plain else table
-    grants = np.full((count, *working), carry.BOTH_SIDES, np.uint8)
-    carry.vote(np.stack(answers), rows, evidence, grants, pulls, _place(grid, frame), rest, out)
+    carry.vote(np.stack(answers), rows, evidence, pulls, _place(grid, frame), rest, out)
     votes = naive.label_votes(answers, pulls, _place(grid, frame), frame)
     for y, x in np.ndindex(frame):
         found = votes[y][x]
@@ -84,29 +83,6 @@ def test_carried_label_is_the_one_that_votes_speak_for(
             for label in found
         }
         assert spoken.get(int(out[y, x]), -np.inf) >= max(spoken.values()) - 1e-5
-
-
-@pytest.mark.parametrize(
-    ("others", "granted", "expected"),
-    [
-        ((5, 4), (carry.BEFORE, carry.AFTER), 4),
-        ((4, 5), (carry.BEFORE, carry.AFTER), 4),
-        ((5, 5), (carry.BEFORE, carry.BEFORE), 4),
-        ((5, 5), (carry.BEFORE, carry.AFTER), 5),
-        ((5, 4), (carry.BOTH_SIDES, carry.AFTER), 5),
-    ],
-)
-def test_label_wins_only_where_both_sides_are_granted(others, granted, expected):
-    answers = np.array([4, *others], np.uint8)[:, None, None]
-    # A vote for 4 hardly speaks against 5, one for 5 does against 4.
-    table = np.log(np.array([[0.99, 0.01], [0.45, 0.5]], np.float32))
-    pulls = np.zeros((3, 2, 2, 3), np.float32)
-    pulls[..., 2] = 1
-    grants = np.empty((3, 2, 2), np.uint8)
-    grants[:] = np.array([carry.BOTH_SIDES, *granted])[:, None, None]
-    out, rows = np.empty((1, 1), np.uint8), np.array([0, 0, 0, 0, 0, 1])
-    carry.vote(answers, rows, table, grants, pulls, (1.0, 0.0, 1.0, 0.0), np.array([0]), out)
-    assert out[0, 0] == expected
 
 
 @pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
@@ -170,7 +146,6 @@ def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
         labels[None],
         np.arange(256),
         np.empty((0, 0), np.float32),
-        np.zeros((1, 20, 30), np.uint8),
         pulls,
         place,
         rest,
