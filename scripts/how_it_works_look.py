@@ -15,7 +15,7 @@ from tempseg import engine as engine_module
 from tempseg.build import build_engine
 from tempseg.config import load_config
 from tempseg.kernels import match, shares
-from tempseg.propagate import Proposal
+from tempseg.proposals import Proposal
 from tempseg.refine import matching
 from tempseg.synthetic import STREET_CLASSES, Scene, SceneFrame, street_scene
 from tempseg.types import Frame, FrameResult, Placement, Prediction, SegmenterInfo
@@ -107,6 +107,7 @@ class Seen(NamedTuple):
     """
 
     proposals: Sequence[Proposal]
+    references: Sequence[matching.Reference]
     luma: np.ndarray
     pixels: matching.Pixels
     weights: Sequence[np.ndarray]
@@ -130,7 +131,7 @@ def seen() -> Seen:
     inner = slice(shares.MARGIN, -shares.MARGIN)
     with ExitStack() as stack:
         for module, name, pick in (
-            (engine_module, "look_up", lambda *a: a[:2]),
+            (engine_module, "look_up", lambda *a: a[:3]),
             (shares, "sample", lambda *a: a[2:5]),
             (shares, "nominate", lambda *a: (a[0][inner, :, inner].copy(), a[4])),
             (shares, "rank", lambda *a: tuple(part.copy() for part in a[:4])),
@@ -143,14 +144,18 @@ def seen() -> Seen:
     # The frames between come in order, each with two keyframes and two rankings.
     at = NOW - BEFORE - 1
     blended, band = found["nominate"][at]
-    proposals, step = found["look_up"][at]
-    proposals = sorted(proposals, key=lambda p: p.anchor.index)
+    proposals, references, step = found["look_up"][at]
+    in_order = sorted(
+        zip(proposals, references, strict=True), key=lambda pair: pair[0].anchor.index
+    )
+    proposals, references = zip(*in_order, strict=True)
     weights = [np.full(step.luma.shape, -1, np.float32) for _ in proposals]
     for flow, values, places in found["sample"][2 * at : 2 * at + 2]:
         side = [p.motion.flow is flow for p in proposals].index(True)
         weights[side].ravel()[places] = values
     return Seen(
         proposals,
+        references,
         step.luma,
         matching.Pixels.of(step.frame.picture.yuv420(), step.luma),
         weights,

@@ -43,8 +43,9 @@ from how_it_works_sheets import (
 from tempseg import engine as engine_module
 from tempseg.config import load_config
 from tempseg.kernels import match, shares
-from tempseg.propagate import BlendSettings, blend, confidence
-from tempseg.propagate import judged as with_misfit
+from tempseg.propagate import BlendSettings, blend
+from tempseg.proposals import confidence
+from tempseg.proposals import judged as with_misfit
 from tempseg.refine import matching
 from tempseg.synthetic import STREET_CLASSES, street_scene
 from tempseg.types import VOID_8, FrameResult, Origin
@@ -140,9 +141,7 @@ def window() -> np.ndarray:
     y, x = int(rows[n]) + shares.MARGIN, int(columns[n]) + shares.MARGIN
     top = [Panel(around(now.pixels.grid, y, x, box=1), f"frame {NOW}", "white: the patch in doubt")]
     low = [Panel(ballot_chart(found[n], votes[n], int(counts[n])), "the votes of both")]
-    for proposal in now.proposals:
-        reference = proposal.anchor.reference
-        assert reference is not None
+    for proposal, reference in zip(now.proposals, now.references, strict=True):
         dx, dy = proposal.motion.flow[y - shares.MARGIN, x - shares.MARGIN]
         at = int(np.floor(y + dy + 0.5)), int(np.floor(x + dx + 0.5))
         image = around(reference.colours, *at, box=match.GRID_REACH)
@@ -208,9 +207,10 @@ def evidence() -> np.ndarray:
     ):
         unknown = (
             enlarged(
-                (confidence(with_misfit(proposals, now.luma, BlendSettings())) == 0).astype(
-                    np.uint8
-                )
+                (
+                    confidence(with_misfit(proposals, now.luma, BlendSettings().residual_blur_px))
+                    == 0
+                ).astype(np.uint8)
             )
             > 0
         )

@@ -93,7 +93,6 @@ def build_engine(
             residual_blur_px=wanted.residual_blur_px,
             time_scale=wanted.time_scale,
             smoothing=config.refine.smoothing,
-            rare_labels=config.refine.rare_labels,
         ),
         matching=config.refine.matching,
         void_unexplained=config.refine.void_unexplained,

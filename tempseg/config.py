@@ -114,7 +114,6 @@ class RefineConfig(_Section):
 
     smoothing: Annotated[float, Field(ge=0, le=1)] = 1.0
     matching: bool = True
-    rare_labels: Annotated[float, Field(ge=0, le=1)] = 0.0
     void_unexplained: bool = False
 
 

@@ -11,18 +11,8 @@ from tempseg import evidence as observing
 from tempseg.ahead import KeyframePlan, answered_ahead
 from tempseg.errors import ModelError
 from tempseg.motion import Step, Stepper, compose, no_motion
-from tempseg.propagate import (
-    Anchor,
-    BlendSettings,
-    Proposal,
-    blend,
-    confidence,
-    judged,
-    look_up,
-    misfit,
-    smooth,
-    voided,
-)
+from tempseg.propagate import BlendSettings, blend, look_up, smooth, voided
+from tempseg.proposals import Anchor, Proposal, confidence, judged, misfit, nearest
 from tempseg.protocols import (
     BatchSegmenter,
     FlowEstimator,
@@ -30,7 +20,7 @@ from tempseg.protocols import (
     Segmenter,
     StageTimer,
 )
-from tempseg.refine import Reference
+from tempseg.refine import Consensus, Reference
 from tempseg.types import (
     Evidence,
     Frame,
@@ -55,16 +45,15 @@ class EngineSettings:
     lookahead : int
         Frames held back at most; 0 is the causal engine.
     keyframes_per_side : int
-        Keyframes before and after a frame that its labels are blended from; labels that are
-        looked up by colour take the nearest on either side.
+        Keyframes before and after a frame that its labels are blended from. Labels that are
+        looked up by colour take the nearest on either side, after these keyframes have agreed.
     scene_threshold : float
         Scene change, in [0, 1], from which a frame begins a new shot.
     resolution_px : int
         Longer side of the grid that motion is estimated on.
     blend : BlendSettings
     matching : bool
-        Whether labels are looked up by colour in the keyframes where these give no class scores,
-        unless rare labels are favoured.
+        Whether labels are looked up by colour in the keyframes where these give no class scores.
     void_unexplained : bool
         Whether pixels that no keyframe explains become void.
     """
@@ -131,11 +120,7 @@ class Engine:
         self._settings = settings or EngineSettings()
         self._timer = timer
         # Where every frame is a keyframe, answers pass as they are and no motion is needed.
-        self._matches = (
-            self._settings.matching
-            and not self._settings.blend.rare_labels
-            and not policy.every_frame
-        )
+        self._matches = self._settings.matching and not policy.every_frame
         self._smooths = self._settings.blend.smoothing > 0 and not policy.every_frame
         self._stepper = Stepper(
             flow,
@@ -148,7 +133,8 @@ class Engine:
         self._age = 0
         self._carried: list[tuple[Anchor, MotionField]] = []
         self._solved: Reference | None = None
-        self._per_side = self._settings.keyframes_per_side
+        self._consensus = Consensus()
+        self._agreed: dict[int, tuple[LabelArray, Reference | None]] = {}
 
     def push(self, frame: Frame) -> list[FrameResult]:
         """Take the next frame; return the results that are final now, in order.
@@ -232,6 +218,8 @@ class Engine:
         self._age = 0
         self._carried = []
         self._solved = None
+        self._consensus = Consensus()
+        self._agreed = {}
         return results
 
     def _judge(self, new: _Held, last: Step) -> None:
@@ -241,16 +229,16 @@ class Engine:
             new.reason = self._policy.decide(Evidence(self._age, 0.0, 0.0, 0.0, 0.0))
             return
         self._carried = [(anchor, compose(step.onto, motion)) for anchor, motion in self._carried]
-        nearest = misfit(*self._carried[0], step.luma, self._settings.blend)
+        fresh = misfit(*self._carried[0], step.luma, self._settings.blend.residual_blur_px)
         new.proposals = [
-            Proposal(anchor, motion, None if i else nearest)
+            Proposal(anchor, motion, None if i else fresh)
             for i, (anchor, motion) in enumerate(self._carried)
         ]
         new.evidence = observing.observe(
             age=self._age,
             change=observing.scene_change(step.luma, last.luma, step.onto),
-            residual=nearest.residual,
-            blurred=nearest.blurred,
+            residual=fresh.residual,
+            blurred=fresh.blurred,
         )
         if new.evidence.scene_change > self._settings.scene_threshold:
             new.reason = KeyframeReason.SCENE_CUT
@@ -285,7 +273,6 @@ class Engine:
                     "expected as many for the whole video"
                 )
         new.anchor = anchor
-        self._per_side = 1 if anchor.reference else self._settings.keyframes_per_side
         if not self._smooths:
             new.proposals = []
         own = no_motion(anchor.index, anchor.luma)
@@ -293,27 +280,38 @@ class Engine:
             self._walk_back(anchor, own, step=new.step)
         self._carried = [
             (anchor, own),
-            *self._carried[: self._per_side - 1],
+            *self._carried[: self._settings.keyframes_per_side - 1],
         ]
         self._age = 0
 
     def _walk_back(self, anchor: Anchor, motion: MotionField, *, step: Step) -> None:
         """Add a new keyframe's proposals to the frames before it that still wait for one."""
         for held in reversed(self._held):
-            if step.back is None or held.keyframes_after >= self._per_side:
+            if step.back is None or held.keyframes_after >= self._wanted_after(held):
                 break
             motion = compose(step.back, motion)
             step = held.step
             held.keyframes_after += 1
+            if held.keyframes_after > self._settings.keyframes_per_side:
+                continue
             if held.anchor is None or self._smooths:
                 held.proposals.append(Proposal(anchor, motion))
+
+    def _wanted_after(self, held: _Held) -> int:
+        """Return how many keyframes after a frame are waited for.
+
+        Where labels are looked up, the keyframe after a frame is agreed on first, with as many
+        after it.
+        """
+        agreed_first = held.anchor is None and self._matches and self._smooths
+        return self._settings.keyframes_per_side + agreed_first
 
     def _release(self, held_back: int) -> list[FrameResult]:
         """Return results from the head of the line that are final or may wait no longer."""
         results = []
         while self._held:
             head = self._held[0]
-            final = head.keyframes_after >= self._per_side or (
+            final = head.keyframes_after >= self._wanted_after(head) or (
                 head.anchor is not None and not self._smooths
             )
             if not final and len(self._held) <= held_back:
@@ -326,21 +324,43 @@ class Engine:
         with self._measure("carry", frame):
             if held.anchor is not None:
                 origin = Origin.SEGMENTED
-                labels = smooth(held.anchor, held.proposals, frame.size, self._settings.blend)
+                labels, _ = self._agree(held, held.anchor)
                 answer = Segmentation(labels, held.anchor.segments)
                 self._solved = None
+                self._agreed = {i: agreed for i, agreed in self._agreed.items() if i >= frame.index}
             else:
                 origin = Origin.INTERPOLATED if held.keyframes_after else Origin.PROPAGATED
                 answer = self._carry(held)
         return FrameResult(frame, answer, origin, held.reason, held.evidence)
 
+    def _agree(self, held: _Held, anchor: Anchor) -> tuple[LabelArray, Reference | None]:
+        """Return a keyframe's labels, and the reference they make where labels are looked up.
+
+        Made when first asked for, from the keyframes around that are known by then, and kept.
+        """
+        if anchor.index not in self._agreed:
+            labels = smooth(
+                anchor,
+                held.proposals,
+                held.step.frame.size,
+                self._settings.blend,
+                self._consensus,
+            )
+            reference = Reference.of(labels, anchor.pixels) if anchor.pixels else None
+            self._agreed[anchor.index] = labels, reference
+        return self._agreed[anchor.index]
+
     def _carry(self, held: _Held) -> Segmentation:
         """Return the answer for a frame between keyframes."""
         frame, luma, settings = held.step.frame, held.step.luma, self._settings.blend
-        proposals = judged(held.proposals, luma, settings)
+        proposals = held.proposals
+        if proposals[0].anchor.pixels:
+            proposals = nearest(proposals, frame.index)
+        proposals = judged(proposals, luma, settings.residual_blur_px)
         labels: LabelArray
-        if all(proposal.anchor.reference for proposal in proposals):
-            labels, self._solved = look_up(proposals, held.step, self._solved)
+        if proposals[0].anchor.pixels:
+            references = self._references(proposals)
+            labels, self._solved = look_up(proposals, references, held.step, self._solved)
         else:
             labels = blend(proposals, luma, frame.index, frame.size, settings)
             self._solved = None
@@ -348,6 +368,15 @@ class Engine:
         if self._settings.void_unexplained:
             labels = voided(labels, known)
         return Segmentation(labels, proposals[0].anchor.segments, known)
+
+    def _references(self, proposals: Iterable[Proposal]) -> list[Reference]:
+        """Return the references of proposals' keyframes."""
+        wanted = {proposal.anchor.index: proposal.anchor for proposal in proposals}
+        for held in self._held:
+            if held.anchor is not None and held.anchor.index in wanted:
+                self._agree(held, held.anchor)
+        found = (self._agreed[index][1] for index in wanted)
+        return [reference for reference in found if reference is not None]
 
     def _measure(self, stage: str, frame: Frame) -> AbstractContextManager[None]:
         return self._timer.measure(stage, frame.index) if self._timer else nullcontext()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -11,34 +11,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tempseg.kernels import carry, fields
-from tempseg.motion import UNEXPLAINED_GRAY_LEVELS, Step, no_motion, residual
-from tempseg.refine import Pixels, Reference, Source, match
-from tempseg.types import (
-    VOID_8,
-    VOID_16,
-    FloatArray,
-    LabelArray,
-    MotionField,
-    Placement,
-    Prediction,
-    Segment,
-    UInt8Array,
+from tempseg.kernels import carry, fields, settle
+from tempseg.motion import Step, no_motion
+from tempseg.proposals import Anchor, Misfit, Proposal, judged
+from tempseg.refine import (
+    PLAIN_EVIDENCE,
+    Consensus,
+    Pixels,
+    Reference,
+    Source,
+    colour_distance,
+    match,
 )
+from tempseg.types import VOID_8, VOID_16, FloatArray, LabelArray, UInt8Array
 
-__all__ = [
-    "Anchor",
-    "BlendSettings",
-    "Misfit",
-    "Proposal",
-    "blend",
-    "confidence",
-    "judged",
-    "look_up",
-    "misfit",
-    "smooth",
-    "voided",
-]
+__all__ = ["BlendSettings", "blend", "look_up", "smooth", "voided"]
 
 WEIGHT_FLOOR = 1e-6
 """Keeps a blend defined where no keyframe explains a pixel: the nearest in time then wins."""
@@ -53,8 +40,9 @@ MOST_TIME_SCALES = 20.0
 COARSE_GRID = 0.5
 """Cells of the model's grid a pixel, up to which every other pixel is decided first."""
 
-LEAST_SHARE = 0.01
-"""A label that covers less of a keyframe than this is not favoured further: it may be noise."""
+TRUSTED_DISTANCE = 12
+"""Up to this distance in colour (y, u, v, blurred), keyframes that contradict one another speak of
+the same thing."""
 
 WEIGHT_OF_LAST = 0.3
 """What the frame before counts in a look-up; a keyframe counts one over its distance in frames."""
@@ -75,16 +63,12 @@ class BlendSettings:
     smoothing : float
         What other keyframes weigh on a keyframe's own labels, in [0, 1]; 0 leaves the
         segmenter's answers as they are.
-    rare_labels : float
-        Where labels vote, a vote counts `share ** -rare_labels`, share being what the label covers
-        of its keyframe, in [0, 1]; 0 counts all alike.
     """
 
     residual_scale: float = 20.0
     residual_blur_px: float = 2.0
     time_scale: float = 20.0
     smoothing: float = 1.0
-    rare_labels: float = 0.0
 
     def __post_init__(self) -> None:
         if self.residual_scale <= 0 or self.residual_blur_px < 0:
@@ -92,10 +76,10 @@ class BlendSettings:
                 f"residual_scale is {self.residual_scale}, residual_blur_px "
                 f"{self.residual_blur_px}, expected > 0 and >= 0"
             )
-        if self.time_scale <= 0 or not 0 <= self.smoothing <= 1 or not 0 <= self.rare_labels <= 1:
+        if self.time_scale <= 0 or not 0 <= self.smoothing <= 1:
             raise ValueError(
-                f"time_scale is {self.time_scale}, smoothing {self.smoothing}, rare_labels "
-                f"{self.rare_labels}, expected > 0, 0 to 1 and 0 to 1"
+                f"time_scale is {self.time_scale}, smoothing {self.smoothing}, "
+                "expected > 0 and 0 to 1"
             )
 
     def weight_by_residual(self) -> FloatArray:
@@ -105,154 +89,44 @@ class BlendSettings:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Anchor:
-    """A keyframe's answer, ready to be carried.
-
-    Parameters
-    ----------
-    index : int
-        The keyframe's frame index.
-    luma : ndarray, shape (h, w), uint8
-        Its working luma.
-    placement : Placement
-        Where the model's grid lies on the frame.
-    segments : mapping of int to Segment
-        What the ids stand for; empty where an id is its class.
-    winners : ndarray, shape (h, w), uint8 or uint16
-        Labels on the model's grid: the answer's own, or the argmax of its scores.
-    clearance : ndarray, shape (h, w), uint8
-        Distance of each grid cell to the nearest border between labels, in cells, 255 at most.
-    scores : ndarray, shape (h, w, C), uint8, or None
-        Class probabilities in 1/255, where the model gives them.
-    reference : Reference or None
-        The keyframe to look labels up in, where the answer is labels and that is wanted.
-    """
-
-    index: int
-    luma: UInt8Array
-    placement: Placement
-    segments: Mapping[int, Segment]
-    winners: LabelArray
-    clearance: UInt8Array
-    scores: UInt8Array | None = None
-    reference: Reference | None = None
-
-    @classmethod
-    def of(
-        cls, prediction: Prediction, step: Step, *, label_bits: int = 8, matching: bool = False
-    ) -> Anchor:
-        """Return the anchor that a fresh answer makes; with a reference where it may be matched."""
-        dtype = np.uint16 if label_bits == 16 else np.uint8
-        scores = None
-        if prediction.scores is not None:
-            winners = cast(LabelArray, np.empty(prediction.scores.shape[:2], dtype))
-            scores = np.empty(prediction.scores.shape, np.uint8)
-            carry.pack(prediction.scores, scores, winners)
-        else:
-            assert prediction.labels is not None
-            winners = _converted(prediction.labels, dtype)
-        inner = np.empty(winners.shape, np.uint8)
-        carry.inner(winners, inner)
-        distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
-        clearance = np.minimum(distance, 255).astype(np.uint8)
-        anchor = cls(
-            step.frame.index,
-            step.luma,
-            prediction.placement,
-            prediction.segments,
-            winners,
-            clearance,
-            scores,
-        )
-        if not matching or scores is not None:
-            return anchor
-        labels, size = winners, step.frame.size
-        if labels.shape != size or anchor.placement != Placement.stretch(size, size):
-            labels = smooth(anchor, [], size, BlendSettings())
-        pixels = Pixels.of(step.frame.picture.yuv420(), step.luma)
-        return replace(anchor, reference=Reference.of(labels, pixels))
-
-
-def _converted(labels: LabelArray, dtype: type[np.uint8 | np.uint16]) -> LabelArray:
-    """Return a copy of labels in this type, void as void: segmenters may use theirs again."""
-    out = cast(LabelArray, labels.astype(dtype, order="C"))
-    if out.dtype != labels.dtype:
-        out[labels == np.iinfo(labels.dtype).max] = np.iinfo(dtype).max
-    return out
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Misfit:
-    """How far a carried keyframe is from a frame.
-
-    Parameters
-    ----------
-    residual, blurred : ndarray, shape (h, w), uint8
-        Luma error in gray levels, 255 where the source lies outside; the same, blurred.
-    """
-
-    residual: UInt8Array
-    blurred: UInt8Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Proposal:
-    """What one keyframe says about one frame.
-
-    Parameters
-    ----------
-    anchor : Anchor
-    motion : MotionField
-        From the anchor's frame to this one.
-    misfit : Misfit or None
-        Where it is known already.
-    """
-
-    anchor: Anchor
-    motion: MotionField
-    misfit: Misfit | None = None
-
-
-def misfit(
-    anchor: Anchor, motion: MotionField, luma: UInt8Array, settings: BlendSettings
-) -> Misfit:
-    """Return how far an anchor is from the frame with this working luma."""
-    error = residual(luma, anchor.luma, motion)
-    sigma = settings.residual_blur_px
-    blurred = cv2.GaussianBlur(error, (0, 0), sigma) if sigma > 0 else error
-    return Misfit(error, np.asarray(blurred, np.uint8))
-
-
 def smooth(
-    anchor: Anchor, others: Sequence[Proposal], size: tuple[int, int], settings: BlendSettings
+    anchor: Anchor,
+    others: Sequence[Proposal],
+    size: tuple[int, int],
+    settings: BlendSettings,
+    consensus: Consensus | None = None,
 ) -> LabelArray:
-    """Return a keyframe's labels (H, W): its own answer, and what other keyframes say of it."""
+    """Return a keyframe's labels (H, W): its own answer, and what other keyframes say of it.
+
+    Labels that are looked up by colour are agreed on by what `consensus` knows of votes, and it
+    learns from how they contradict one another; only keyframes that look alike in colour have a
+    say. That takes keyframes on both sides: the past alone would hold on to what is gone.
+    """
+    weights = [settings.smoothing * w for w in _time_weights(others, anchor.index, settings, 1.0)]
+    if anchor.pixels is None or not _both_sides(others, anchor.index):
+        consensus = None
+    else:
+        others = [_by_colour(other, anchor.pixels, settings) for other in others]
     still = np.zeros_like(anchor.luma)
     own = Proposal(anchor, no_motion(anchor.index, anchor.luma), Misfit(still, still))
-    weights = [settings.smoothing * w for w in _time_weights(others, anchor.index, settings, 1.0)]
-    return _mixed([own, *others], [1.0, *weights], anchor.luma, size, settings)
+    poll = _Poll.of([own, *others], [1.0, *weights], anchor.luma, size, settings, consensus)
+    if consensus is not None:
+        consensus.learn(*poll.votes())
+    return poll.decided()
 
 
-def judged(
-    proposals: Sequence[Proposal], luma: UInt8Array, settings: BlendSettings
-) -> list[Proposal]:
-    """Return the proposals, each with its misfit."""
-    return [
-        proposal
-        if proposal.misfit
-        else replace(proposal, misfit=misfit(proposal.anchor, proposal.motion, luma, settings))
-        for proposal in proposals
-    ]
+def _both_sides(proposals: Sequence[Proposal], index: int) -> bool:
+    return len({proposal.anchor.index > index for proposal in proposals}) == 2
 
 
-def confidence(proposals: Sequence[Proposal]) -> FloatArray:
-    """Return how well the best of judged proposals explains each pixel (h, w), in [0, 1]."""
-    errors = [proposal.misfit.blurred for proposal in proposals if proposal.misfit]
-    least = np.minimum.reduce(errors)
-    share = 1 - np.arange(256, dtype=np.float32) / np.float32(UNEXPLAINED_GRAY_LEVELS)
-    by_error: FloatArray = np.maximum(share, np.float32(0))
-    return by_error[least]
+def _by_colour(proposal: Proposal, pixels: Pixels, settings: BlendSettings) -> Proposal:
+    """Return a proposal for a frame of these colours, judged by all of them, not luma alone."""
+    assert proposal.anchor.pixels is not None
+    distance = colour_distance(pixels, proposal.anchor.pixels, proposal.motion.flow)
+    error = np.minimum(distance, 255).astype(np.uint8)
+    sigma = settings.residual_blur_px
+    blurred = cv2.GaussianBlur(error, (0, 0), sigma) if sigma > 0 else error
+    return replace(proposal, misfit=Misfit(error, np.asarray(blurred, np.uint8)))
 
 
 def voided(labels: LabelArray, confidence: FloatArray) -> LabelArray:
@@ -267,30 +141,35 @@ def voided(labels: LabelArray, confidence: FloatArray) -> LabelArray:
 
 
 def look_up(
-    proposals: Sequence[Proposal], step: Step, last: Reference | None = None
+    proposals: Sequence[Proposal],
+    references: Sequence[Reference],
+    step: Step,
+    last: Reference | None = None,
 ) -> tuple[LabelArray, Reference]:
     """Return a frame's labels (H, W), and the frame as a reference for the next.
 
-    Labels are looked up in the nearest keyframe on either side (see `tempseg.refine.match`), each
-    weighing one over its distance in frames, and in the frame before where it is given.
+    Labels are looked up in the proposals' keyframes (see `tempseg.refine.match`), each weighing
+    one over its distance in frames, and in the frame before where it is given and there is only
+    one keyframe.
+
+    Parameters
+    ----------
+    proposals : sequence of Proposal
+        The nearest on either side.
+    references : sequence of Reference
+        Those of the proposals' keyframes.
+    step : Step
+    last : Reference, optional
 
     Raises
     ------
     ValueError
-        When no proposal's keyframe can be looked up in.
+        Without a proposal.
     """
     index = step.frame.index
-    sides: dict[bool, Proposal] = {}
-    for proposal in sorted(proposals, key=lambda p: abs(index - p.anchor.index)):
-        sides.setdefault(proposal.anchor.index < index, proposal)
     sources = [
-        Source(
-            proposal.anchor.reference,
-            proposal.motion.flow,
-            1 / abs(index - proposal.anchor.index),
-        )
-        for proposal in sides.values()
-        if proposal.anchor.reference is not None
+        Source(reference, proposal.motion.flow, 1 / abs(index - proposal.anchor.index))
+        for proposal, reference in zip(proposals, references, strict=True)
     ]
     if last is not None and step.onto is not None and len(sources) == 1:
         sources.append(Source(last, step.onto.flow, WEIGHT_OF_LAST))
@@ -319,7 +198,7 @@ def blend(
     if not proposals:
         raise ValueError(f"no proposal for frame {index}")
     weights = _time_weights(proposals, index, settings)
-    return _mixed(proposals, weights, luma, size, settings)
+    return _Poll.of(proposals, weights, luma, size, settings).decided()
 
 
 def _time_weights(
@@ -347,60 +226,122 @@ def _time_weights(
     return weights
 
 
-def _mixed(
-    proposals: Sequence[Proposal],
-    weights: Sequence[float],
-    luma: UInt8Array,
-    size: tuple[int, int],
-    settings: BlendSettings,
-) -> LabelArray:
-    """Return the labels that proposals with these weights, times those of their misfit, give."""
-    anchors = [proposal.anchor for proposal in proposals]
-    first = anchors[0]
-    by_residual = settings.weight_by_residual()
-    pulls = np.empty((len(proposals), *first.luma.shape, 3), np.float32)
-    for pull, proposal, weight in zip(
-        pulls, judged(proposals, luma, settings), weights, strict=True
-    ):
-        assert proposal.misfit is not None
-        flow, blurred = proposal.motion.flow, proposal.misfit.blurred
-        fields.pull_weights(flow, blurred, by_residual, weight, pull)
-    labels = np.empty(size, first.winners.dtype)
-    where = first.placement
-    placement = (where.scale_x, where.offset_x, where.scale_y, where.offset_y)
-    # Stacked, because kernels are slow to pick an array out of a tuple; scores are too large.
-    winners = cast(LabelArray, np.stack([anchor.winners for anchor in anchors]))
-    clearances = np.stack([anchor.clearance for anchor in anchors])
-    doubt = np.empty((pulls.shape[1] - 1, pulls.shape[2] - 1), np.uint8)
-    carry.settle_cells(winners, clearances, pulls, placement, doubt, labels)
-    rest = np.empty(labels.size, np.int64)
-    rest = rest[: carry.settle_pixels(winners, clearances, pulls, placement, doubt, labels, rest)]
-    scores = tuple(anchor.scores for anchor in anchors if anchor.scores is not None)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Poll:
+    """Keyframes' answers for one frame, each with its motion and weight.
 
-    def decide(places: NDArray[np.int64]) -> None:
-        if len(scores) == len(anchors):
-            carry.blend(scores, winners, pulls, placement, places, labels)
-        else:
-            favour = _favour(winners, settings.rare_labels)
-            carry.vote(winners, favour, pulls, placement, places, labels)
+    Parameters
+    ----------
+    proposals : sequence of Proposal
+        Judged.
+    pulls : ndarray, shape (n, h, w, 3), float32
+        (dx, dy) on the working grid and the weight, of each.
+    winners : ndarray, shape (n, ., .), uint8 or uint16
+        Their labels on the model's grid.
+    size : (int, int)
+        The frame's height and width.
+    consensus : Consensus or None
+        What is known of votes for labels.
+    """
 
-    if max(where.scale_x, where.scale_y) > COARSE_GRID:
-        decide(rest)
+    proposals: Sequence[Proposal]
+    pulls: FloatArray
+    winners: LabelArray
+    size: tuple[int, int]
+    consensus: Consensus | None
+
+    @classmethod
+    def of(
+        cls,
+        proposals: Sequence[Proposal],
+        weights: Sequence[float],
+        luma: UInt8Array,
+        size: tuple[int, int],
+        settings: BlendSettings,
+        consensus: Consensus | None = None,
+    ) -> _Poll:
+        """Return the poll of proposals with these weights, times those of their misfit."""
+        by_residual = settings.weight_by_residual()
+        if consensus is not None:
+            # A vote may speak strongly against others: not of another thing.
+            by_residual[TRUSTED_DISTANCE + 1 :] = WEIGHT_FLOOR
+        pulls = np.empty((len(proposals), *luma.shape, 3), np.float32)
+        known = judged(proposals, luma, settings.residual_blur_px)
+        for pull, proposal, weight in zip(pulls, known, weights, strict=True):
+            assert proposal.misfit is not None
+            flow, blurred = proposal.motion.flow, proposal.misfit.blurred
+            fields.pull_weights(flow, blurred, by_residual, weight, pull)
+        # Stacked, because kernels are slow to pick an array out of a tuple; scores are too large.
+        winners = cast(LabelArray, np.stack([proposal.anchor.winners for proposal in known]))
+        return cls(known, pulls, winners, size, consensus)
+
+    @property
+    def _placement(self) -> tuple[float, float, float, float]:
+        where = self.proposals[0].anchor.placement
+        return where.scale_x, where.offset_x, where.scale_y, where.offset_y
+
+    def votes(self) -> tuple[LabelArray, NDArray[np.bool_]]:
+        """Return the labels (n, m) at the nodes of the working grid, and which to trust."""
+        high, wide = self.pulls.shape[1:3]
+        height, width = self.size
+        scale_x, offset_x, scale_y, offset_y = self._placement
+        rows, columns = np.mgrid[:high, :wide].astype(np.float32)
+        votes = np.empty((len(self.winners), high * wide), self.winners.dtype)
+        for vote, pull, labels in zip(votes, self.pulls, self.winners, strict=True):
+            x = (columns + 0.5 + pull[..., 0]) * (width / wide) - 0.5
+            y = (rows + 0.5 + pull[..., 1]) * (height / high) - 0.5
+            column = np.rint(x * scale_x + offset_x).clip(0, labels.shape[1] - 1).astype(np.intp)
+            row = np.rint(y * scale_y + offset_y).clip(0, labels.shape[0] - 1).astype(np.intp)
+            vote[:] = labels[row, column].ravel()
+        errors = [proposal.misfit.blurred for proposal in self.proposals if proposal.misfit]
+        trusted = np.stack(errors).reshape(votes.shape) <= TRUSTED_DISTANCE
+        return cast(LabelArray, votes), trusted
+
+    def decided(self) -> LabelArray:
+        """Return the labels (H, W) that win: by scores, or by votes and what is known of them."""
+        labels = np.empty(self.size, self.winners.dtype)
+        anchors = [proposal.anchor for proposal in self.proposals]
+        clearances = np.stack([anchor.clearance for anchor in anchors])
+        poll = (self.winners, clearances, self.pulls, self._placement)
+        doubt = np.empty((self.pulls.shape[1] - 1, self.pulls.shape[2] - 1), np.uint8)
+        settle.settle_cells(*poll, doubt, labels)
+        rest = np.empty(labels.size, np.int64)
+        rest = rest[: settle.settle_pixels(*poll, doubt, labels, rest)]
+        decide = self._by_scores() or self._by_votes()
+        scale_x, _, scale_y, _ = self._placement
+        if max(scale_x, scale_y) > COARSE_GRID:
+            decide(rest, labels)
+            return labels
+        # Nothing lies between every other pixel of a coarse grid that they do not show.
+        places = np.empty(rest.size, np.int64)
+        decide(places[: carry.even(rest, self.size[1], places)], labels)
+        decide(places[: carry.between(rest, labels, places)], labels)
         return labels
-    # Nothing lies between every other pixel of a coarse grid that they do not show.
-    places = np.empty(rest.size, np.int64)
-    decide(places[: carry.even(rest, size[1], places)])
-    decide(places[: carry.between(rest, labels, places)])
-    return labels
 
+    def _by_scores(self) -> Callable[[NDArray[np.int64], LabelArray], None] | None:
+        scores = tuple(p.anchor.scores for p in self.proposals if p.anchor.scores is not None)
+        if len(scores) < len(self.proposals):
+            return None
 
-def _favour(winners: LabelArray, exponent: float) -> FloatArray:
-    """Return what a vote for each label counts in each of the keyframes (n, h, w), shape (n, L)."""
-    labels = int(winners.max()) + 1
-    # A keyframe by itself passes as it is.
-    if exponent == 0 or len(winners) == 1:
-        return np.ones((len(winners), labels), np.float32)
-    counts = [np.bincount(grid.ravel(), minlength=labels) for grid in winners]
-    shares = np.maximum(np.stack(counts) / winners[0].size, LEAST_SHARE)
-    favour: FloatArray = (shares**-exponent).astype(np.float32)
-    return favour
+        def decide(places: NDArray[np.int64], labels: LabelArray) -> None:
+            carry.blend(scores, self.winners, self.pulls, self._placement, places, labels)
+
+        return decide
+
+    def _by_votes(self) -> Callable[[NDArray[np.int64], LabelArray], None]:
+        evidence = PLAIN_EVIDENCE
+        if self.consensus is not None:
+            evidence = self.consensus.evidence(int(self.winners.max()) + 1)
+
+        def decide(places: NDArray[np.int64], labels: LabelArray) -> None:
+            carry.vote(
+                self.winners,
+                evidence.rows,
+                evidence.table,
+                self.pulls,
+                self._placement,
+                places,
+                labels,
+            )
+
+        return decide

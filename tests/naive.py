@@ -97,7 +97,6 @@ def shares(
 
 def label_votes(
     answers: Sequence[Array],
-    favour: Array,
     pulls: Array,
     placement: tuple[float, ...],
     size: tuple[int, int],
@@ -111,7 +110,7 @@ def label_votes(
             votes: dict[int, float] = {}
             for i, row, column, share in shares(answers, pulls, placement, x, y, size):
                 label = int(answers[i][row, column])
-                votes[label] = votes.get(label, 0.0) + share * favour[i, label]
+                votes[label] = votes.get(label, 0.0) + share
             line.append(votes)
         out.append(line)
     return out

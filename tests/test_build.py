@@ -16,7 +16,6 @@ def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
     assert engine.blend.residual_blur_px == carried.residual_blur_px
     assert engine.blend.time_scale == carried.time_scale
     assert engine.blend.smoothing == config.refine.smoothing
-    assert engine.blend.rare_labels == config.refine.rare_labels
     assert engine.matching == config.refine.matching
     assert engine.void_unexplained == config.refine.void_unexplained
     assert engine.scene_threshold == keyframe.scene_threshold

@@ -1,5 +1,15 @@
-"""What is done to labels with the pictures at hand."""
+"""What is done to labels: agreed on among keyframes, and looked up in the pictures at hand."""
 
-from tempseg.refine.matching import Pixels, Reference, Source, match
+from tempseg.refine.consensus import PLAIN_EVIDENCE, Consensus, Evidence
+from tempseg.refine.matching import Pixels, Reference, Source, colour_distance, match
 
-__all__ = ["Pixels", "Reference", "Source", "match"]
+__all__ = [
+    "PLAIN_EVIDENCE",
+    "Consensus",
+    "Evidence",
+    "Pixels",
+    "Reference",
+    "Source",
+    "colour_distance",
+    "match",
+]

@@ -15,7 +15,7 @@ from tempseg.kernels import shares
 from tempseg.motion import working_luma
 from tempseg.types import FloatArray, LabelArray, Planes, UInt8Array
 
-__all__ = ["Pixels", "Reference", "Source", "match"]
+__all__ = ["Pixels", "Reference", "Source", "colour_distance", "match"]
 
 RESIDUAL_SCALE = 6.0
 """Distance in colour (y, u, v) that lowers a source's weight by a factor e."""
@@ -76,6 +76,13 @@ class Pixels:
         small = [luma, *(working_luma(plane, luma.shape) for plane in chroma)]
         full = [planes.y, *(np.asarray(cv2.resize(p, (width, height)), np.uint8) for p in chroma)]
         return cls(_margined(small).astype(np.float32), _margined(full))
+
+
+def colour_distance(target: Pixels, source: Pixels, flow: FloatArray) -> FloatArray:
+    """Return how far a frame and a carried one differ in y, u and v, on the grid (h, w)."""
+    out = np.empty(flow.shape[:2], np.float32)
+    matching.difference(target.grid, source.grid, flow, np.ones(out.shape, np.uint8), out)
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tempseg.kernels import carry
+from tempseg.kernels import carry, settle
 from tempseg.types import Placement
 from tests import naive
 
@@ -43,32 +43,46 @@ def _settle(winners, pulls, placement, out):
     clearances = []
     for labels in winners:
         inner = np.empty(labels.shape, np.uint8)
-        carry.inner(labels, inner)
+        settle.inner(labels, inner)
         distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
         clearances.append(np.minimum(distance, 255).astype(np.uint8))
     doubt = np.full((pulls.shape[1] - 1, pulls.shape[2] - 1), 9, np.uint8)
     known = np.stack(winners), np.stack(clearances), pulls, placement
-    carry.settle_cells(*known, doubt, out)
+    settle.settle_cells(*known, doubt, out)
     rest = np.empty(out.size, np.int64)
-    left = carry.settle_pixels(*known, doubt, out, rest)
+    left = settle.settle_pixels(*known, doubt, out, rest)
     return doubt, rest[:left]
 
 
 @pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("reach", [0.05, 1.5])
-def test_carried_label_has_the_most_votes(count, grid, working, frame, dtype, reach):
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "evidence"])
+def test_carried_label_is_the_one_that_votes_speak_for(
+    count, grid, working, frame, dtype, reach, plain
+):
     rng = np.random.default_rng(count)
     shared = _blocky(rng, grid, 3).astype(dtype)
     answers = (shared, *(_blocky(rng, grid, 2).astype(dtype) for _ in range(count - 1)))
     pulls = _pulls(rng, count, working, reach)
     out = np.full(frame, 77, dtype)
     _, rest = _settle(answers, pulls, _place(grid, frame), out)
-    favour = rng.uniform(0.5, 2, (count, int(np.max(answers)) + 1)).astype(np.float32)
-    carry.vote(np.stack(answers), favour, pulls, _place(grid, frame), rest, out)
-    votes = naive.label_votes(answers, favour, pulls, _place(grid, frame), frame)
+    # Rows in another order than labels; no vote counts less for its own label than for others.
+    rows = rng.permutation(3)
+    table = np.log(rng.dirichlet(np.ones(3), 3) * 0.5 + 0.5 * np.eye(3)).astype(np.float32)
+    evidence = np.empty((0, 0), np.float32) if plain else table
+    carry.vote(np.stack(answers), rows, evidence, pulls, _place(grid, frame), rest, out)
+    votes = naive.label_votes(answers, pulls, _place(grid, frame), frame)
     for y, x in np.ndindex(frame):
-        assert votes[y][x].get(int(out[y, x]), 0) >= max(votes[y][x].values()) - 1e-5
+        found = votes[y][x]
+        spoken = {
+            label: sum(
+                part * (label == vote if plain else table[rows[label], rows[vote]])
+                for vote, part in found.items()
+            )
+            for label in found
+        }
+        assert spoken.get(int(out[y, x]), -np.inf) >= max(spoken.values()) - 1e-5
 
 
 @pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
@@ -116,7 +130,7 @@ def test_packed_scores_are_rounded_and_the_first_of_equals_wins():
 def test_inner_cells_have_eight_neighbours_of_their_own_label():
     labels = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]], np.uint8)
     out = np.empty_like(labels)
-    carry.inner(labels, out)
+    settle.inner(labels, out)
     assert out.tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]
 
 
@@ -128,7 +142,15 @@ def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
     out = np.empty_like(labels)
     place = _place(labels.shape, labels.shape)
     _, rest = _settle((labels,), pulls, place, out)
-    carry.vote(labels[None], np.ones((1, 256), np.float32), pulls, place, rest, out)
+    carry.vote(
+        labels[None],
+        np.arange(256),
+        np.empty((0, 0), np.float32),
+        pulls,
+        place,
+        rest,
+        out,
+    )
     np.testing.assert_array_equal(out, labels)
 
 

@@ -1,0 +1,227 @@
+"""Kernels that decide what keyframes agree on, whatever they weigh.
+
+Arguments are as in `tempseg.kernels.carry`. Where every grid cell that would be read holds one
+label, that label wins: `settle_cells` finds that out for the cells between four neighbouring nodes
+of the working grid at once, `settle_pixels` for the pixels of the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tempseg.kernels._jit import inlined, kernel
+from tempseg.kernels.carry import clamped
+from tempseg.types import FloatArray, LabelArray, UInt8Array
+
+IntArray = NDArray[np.int64]
+
+__all__ = ["inner", "settle_cells", "settle_pixels"]
+
+
+@kernel
+def inner(labels: LabelArray, out: UInt8Array) -> None:
+    """Write 1 where a cell's eight neighbours hold its own label, else 0."""
+    height, width = labels.shape
+    for y in range(height):
+        above, own, below = labels[max(y - 1, 0)], labels[y], labels[min(y + 1, height - 1)]
+        for x in range(width):
+            label, left, right = own[x], max(x - 1, 0), min(x + 1, width - 1)
+            out[y, x] = (
+                (above[left] == label)
+                & (above[x] == label)
+                & (above[right] == label)
+                & (own[left] == label)
+                & (own[right] == label)
+                & (below[left] == label)
+                & (below[x] == label)
+                & (below[right] == label)
+            )
+
+
+@inlined
+def _first_pixel(node: int, nodes: int, pixels: int) -> int:
+    """Return the first pixel of the cell that begins at a node; the border belongs to cells."""
+    if node <= 0:
+        return 0
+    if node >= nodes - 1:
+        return pixels
+    return min(max(int(np.ceil((node + 0.5) * pixels / nodes - 0.5)), 0), pixels)
+
+
+@kernel
+def settle_cells(
+    answers: LabelArray,
+    clearances: UInt8Array,
+    pulls: FloatArray,
+    placement: tuple[float, float, float, float],
+    doubt: UInt8Array,
+    out: LabelArray,
+) -> None:
+    """Fill the cells on whose label all keyframes agree; mark the others in `doubt`.
+
+    Parameters
+    ----------
+    answers : array, shape (n, h, w)
+        Labels on the model's grid.
+    clearances : array, shape (n, h, w)
+        Chebyshev distance of each grid cell to the nearest one that is not `inner`, 255 at most.
+    doubt : array, shape (rows - 1, columns - 1)
+        Takes 1 for a cell that is not filled, else 0.
+    """
+    count, rows, columns, _ = pulls.shape
+    height, width = out.shape
+    _, grid_h, grid_w = answers.shape
+    scale_x, offset_x, scale_y, offset_y = placement
+    stretch_x = np.float32(scale_x * width / columns)
+    stretch_y = np.float32(scale_y * height / rows)
+    # Of two rows of nodes, the one above a cell and the one below: place on the model's grid,
+    # label there, distance to the next border.
+    at_x = np.empty((count, 2, columns), np.float32)
+    at_y = np.empty((count, 2, columns), np.float32)
+    label = np.empty((count, 2, columns), np.int32)
+    clear = np.empty((count, 2, columns), np.float32)
+    half, margin = np.float32(0.5), np.float32(0.51)
+    first_x = np.empty(columns, np.int64)
+    for column in range(columns):
+        first_x[column] = _first_pixel(column, columns, width)
+    for row in range(rows):
+        under = row % 2
+        node_y = np.float32(((row + 0.5) * height / rows - 0.5) * scale_y + offset_y)
+        for i in range(count):
+            for column in range(columns):
+                node_x = np.float32(((column + 0.5) * width / columns - 0.5) * scale_x + offset_x)
+                x = clamped(node_x + pulls[i, row, column, 0] * stretch_x, grid_w)
+                y = clamped(node_y + pulls[i, row, column, 1] * stretch_y, grid_h)
+                at_x[i, under, column] = x
+                at_y[i, under, column] = y
+                near_x, near_y = int(x + half), int(y + half)
+                label[i, under, column] = answers[i, near_y, near_x]
+                clear[i, under, column] = clearances[i, near_y, near_x]
+        if row == 0:
+            continue
+        over = 1 - under
+        y_first = _first_pixel(row - 1, rows, height)
+        y_end = _first_pixel(row, rows, height)
+        for column in range(columns - 1):
+            agreed = True
+            for i in range(count):
+                x, y = at_x[i, over, column], at_y[i, over, column]
+                spread = abs(at_x[i, over, column + 1] - x)
+                spread = max(spread, abs(at_x[i, under, column] - x))
+                spread = max(spread, abs(at_x[i, under, column + 1] - x))
+                spread = max(spread, abs(at_y[i, over, column + 1] - y))
+                spread = max(spread, abs(at_y[i, under, column] - y))
+                spread = max(spread, abs(at_y[i, under, column + 1] - y))
+                # A sample lies within the spread of the node, a cell it reads less than one
+                # further, the node within a half of its own cell; and clearance c says that
+                # all cells up to c away hold the label.
+                agreed = agreed and clear[i, over, column] >= spread + margin
+                agreed = agreed and label[i, over, column] == label[0, over, column]
+            doubt[row - 1, column] = not agreed
+        # Neighbouring cells of one label are filled together.
+        column = 0
+        while column < columns - 1:
+            start = column
+            column += 1
+            if doubt[row - 1, start]:
+                continue
+            filled = label[0, over, start]
+            while (
+                column < columns - 1
+                and not doubt[row - 1, column]
+                and label[0, over, column] == filled
+            ):
+                column += 1
+            for y_out in range(y_first, y_end):
+                out[y_out, first_x[start] : first_x[column]] = filled
+
+
+@kernel
+def settle_pixels(
+    answers: LabelArray,
+    clearances: UInt8Array,
+    pulls: FloatArray,
+    placement: tuple[float, float, float, float],
+    doubt: UInt8Array,
+    out: LabelArray,
+    rest: IntArray,
+) -> int:
+    """Within the cells in doubt, fill the pixels on whose label all keyframes agree.
+
+    `answers`, `clearances` and `doubt` are as for `settle_cells`. The places of the others,
+    `y * W + x`, are written to `rest` (H * W); returns how many.
+    """
+    count, rows, columns, _ = pulls.shape
+    height, width = out.shape
+    _, grid_h, grid_w = answers.shape
+    scale_x, offset_x, scale_y, offset_y = placement
+    stretch_x = np.float32(scale_x * width / columns)
+    stretch_y = np.float32(scale_y * height / rows)
+    half = np.float32(0.5)
+    # A cell is at most this large; the ones along the border reach out to it.
+    room = (2 * (height // rows + 2)) * (2 * (width // columns + 2))
+    label = np.empty(room, out.dtype)
+    alike = np.empty(room, np.bool_)
+    across = np.empty(width, np.float32)
+    for column in range(columns - 1):
+        for x in range(
+            _first_pixel(column, columns, width), _first_pixel(column + 1, columns, width)
+        ):
+            across[x] = _within(x, column, columns, width)
+    found = 0
+    for row in range(rows - 1):
+        y_first = _first_pixel(row, rows, height)
+        y_end = _first_pixel(row + 1, rows, height)
+        for column in range(columns - 1):
+            if doubt[row, column] == 0:
+                continue
+            x_first = _first_pixel(column, columns, width)
+            x_end = _first_pixel(column + 1, columns, width)
+            for i in range(count):
+                grid, clearance = answers[i], clearances[i]
+                k = 0
+                for y in range(y_first, y_end):
+                    down = _within(y, row, rows, height)
+                    left_x = _edge(pulls, i, row, column, 0, down) * stretch_x
+                    left_y = _edge(pulls, i, row, column, 1, down) * stretch_y
+                    more_x = _edge(pulls, i, row, column + 1, 0, down) * stretch_x - left_x
+                    more_y = _edge(pulls, i, row, column + 1, 1, down) * stretch_y - left_y
+                    left_x += np.float32(offset_x)
+                    left_y += np.float32(y * scale_y + offset_y)
+                    for x in range(x_first, x_end):
+                        gx = np.float32(x * scale_x) + left_x + across[x] * more_x
+                        gy = left_y + across[x] * more_y
+                        near_x = int(clamped(gx, grid_w) + half)
+                        near_y = int(clamped(gy, grid_h) + half)
+                        # The four cells around a place touch its nearest one.
+                        known = clearance[near_y, near_x] >= 1
+                        if i == 0:
+                            label[k] = grid[near_y, near_x]
+                            alike[k] = known
+                        else:
+                            alike[k] &= known and grid[near_y, near_x] == label[k]
+                        k += 1
+            k = 0
+            for y in range(y_first, y_end):
+                for x in range(x_first, x_end):
+                    if alike[k]:
+                        out[y, x] = label[k]
+                    else:
+                        rest[found] = y * width + x
+                        found += 1
+                    k += 1
+    return found
+
+
+@inlined
+def _edge(pulls: FloatArray, i: int, row: int, column: int, c: int, down: np.float32) -> np.float32:
+    """Return one pull field's value below a node, `down` towards the next."""
+    top = pulls[i, row, column, c]
+    return np.float32(top + down * (pulls[i, row + 1, column, c] - top))
+
+
+@inlined
+def _within(pixel: int, node: int, nodes: int, pixels: int) -> np.float32:
+    """Return where a pixel lies in the cell that begins at a node, in [0, 1]."""
+    return np.float32(min(max((pixel + 0.5) * nodes / pixels - 0.5 - node, 0.0), 1.0))

@@ -1,0 +1,167 @@
+"""What keyframes say about frames: their answers, ready to be carried, and how well they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import cv2
+import numpy as np
+
+from tempseg.kernels import carry, settle
+from tempseg.motion import UNEXPLAINED_GRAY_LEVELS, Step, residual
+from tempseg.refine import Pixels
+from tempseg.types import (
+    FloatArray,
+    LabelArray,
+    MotionField,
+    Placement,
+    Prediction,
+    Segment,
+    UInt8Array,
+)
+
+__all__ = ["Anchor", "Misfit", "Proposal", "confidence", "judged", "misfit", "nearest"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchor:
+    """A keyframe's answer, ready to be carried.
+
+    Parameters
+    ----------
+    index : int
+        The keyframe's frame index.
+    luma : ndarray, shape (h, w), uint8
+        Its working luma.
+    placement : Placement
+        Where the model's grid lies on the frame.
+    segments : mapping of int to Segment
+        What the ids stand for; empty where an id is its class.
+    winners : ndarray, shape (h, w), uint8 or uint16
+        Labels on the model's grid: the answer's own, or the argmax of its scores.
+    clearance : ndarray, shape (h, w), uint8
+        Distance of each grid cell to the nearest border between labels, in cells, 255 at most.
+    scores : ndarray, shape (h, w, C), uint8, or None
+        Class probabilities in 1/255, where the model gives them.
+    pixels : Pixels or None
+        Its colours, where the answer is labels that frames between are to look up by colour.
+    """
+
+    index: int
+    luma: UInt8Array
+    placement: Placement
+    segments: Mapping[int, Segment]
+    winners: LabelArray
+    clearance: UInt8Array
+    scores: UInt8Array | None = None
+    pixels: Pixels | None = None
+
+    @classmethod
+    def of(
+        cls, prediction: Prediction, step: Step, *, label_bits: int = 8, matching: bool = False
+    ) -> Anchor:
+        """Return the anchor that a fresh answer makes; with its colours where it may be matched."""
+        dtype = np.uint16 if label_bits == 16 else np.uint8
+        scores = None
+        if prediction.scores is not None:
+            winners = cast(LabelArray, np.empty(prediction.scores.shape[:2], dtype))
+            scores = np.empty(prediction.scores.shape, np.uint8)
+            carry.pack(prediction.scores, scores, winners)
+        else:
+            assert prediction.labels is not None
+            winners = _converted(prediction.labels, dtype)
+        inner = np.empty(winners.shape, np.uint8)
+        settle.inner(winners, inner)
+        distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
+        clearance = np.minimum(distance, 255).astype(np.uint8)
+        anchor = cls(
+            step.frame.index,
+            step.luma,
+            prediction.placement,
+            prediction.segments,
+            winners,
+            clearance,
+            scores,
+        )
+        if not matching or scores is not None:
+            return anchor
+        return replace(anchor, pixels=Pixels.of(step.frame.picture.yuv420(), step.luma))
+
+
+def _converted(labels: LabelArray, dtype: type[np.uint8 | np.uint16]) -> LabelArray:
+    """Return a copy of labels in this type, void as void: segmenters may use theirs again."""
+    out = cast(LabelArray, labels.astype(dtype, order="C"))
+    if out.dtype != labels.dtype:
+        out[labels == np.iinfo(labels.dtype).max] = np.iinfo(dtype).max
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Misfit:
+    """How far a carried keyframe is from a frame.
+
+    Parameters
+    ----------
+    residual, blurred : ndarray, shape (h, w), uint8
+        Luma error in gray levels, 255 where the source lies outside; the same, blurred.
+    """
+
+    residual: UInt8Array
+    blurred: UInt8Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """What one keyframe says about one frame.
+
+    Parameters
+    ----------
+    anchor : Anchor
+    motion : MotionField
+        From the anchor's frame to this one.
+    misfit : Misfit or None
+        Where it is known already.
+    """
+
+    anchor: Anchor
+    motion: MotionField
+    misfit: Misfit | None = None
+
+
+def misfit(anchor: Anchor, motion: MotionField, luma: UInt8Array, blur_px: float) -> Misfit:
+    """Return how far an anchor is from the frame with this working luma.
+
+    `blur_px` is the Gaussian sigma, on the working grid, that the error is blurred by.
+    """
+    error = residual(luma, anchor.luma, motion)
+    blurred = cv2.GaussianBlur(error, (0, 0), blur_px) if blur_px > 0 else error
+    return Misfit(error, np.asarray(blurred, np.uint8))
+
+
+def nearest(proposals: Sequence[Proposal], index: int) -> list[Proposal]:
+    """Return the proposals of the keyframes next to frame `index`, at most one a side."""
+    sides: dict[bool, Proposal] = {}
+    for proposal in sorted(proposals, key=lambda p: abs(index - p.anchor.index)):
+        sides.setdefault(proposal.anchor.index < index, proposal)
+    return list(sides.values())
+
+
+def judged(proposals: Sequence[Proposal], luma: UInt8Array, blur_px: float) -> list[Proposal]:
+    """Return the proposals, each with its misfit."""
+    return [
+        proposal
+        if proposal.misfit
+        else replace(proposal, misfit=misfit(proposal.anchor, proposal.motion, luma, blur_px))
+        for proposal in proposals
+    ]
+
+
+def confidence(proposals: Sequence[Proposal]) -> FloatArray:
+    """Return how well the best of judged proposals explains each pixel (h, w), in [0, 1]."""
+    errors = [proposal.misfit.blurred for proposal in proposals if proposal.misfit]
+    least = np.minimum.reduce(errors)
+    share = 1 - np.arange(256, dtype=np.float32) / np.float32(UNEXPLAINED_GRAY_LEVELS)
+    by_error: FloatArray = np.maximum(share, np.float32(0))
+    return by_error[least]
