@@ -44,6 +44,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except MaterialError as error:
         print(f"train_street: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("train_street: stopped; --resume goes on from the last score", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"train_street: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -104,12 +110,20 @@ def _train(arguments: argparse.Namespace) -> None:
     filmed = camvid_pictures(arguments.camvid)
     learnt, held = split_tails(filmed.names, arguments.hold_out)
     height, width = filmed.labels.shape[1:]
+    if not learnt:
+        raise MaterialError(f"--hold-out {arguments.hold_out:g} leaves nothing to learn from")
+    if height % 8 or width % 8:
+        raise MaterialError(
+            f"{arguments.camvid}: pictures of {width}×{height}, expected multiples of 8"
+        )
     rendered = unseen = None
     if arguments.rendered_seeds:
         seeds = range(1000, 1000 + arguments.rendered_seeds)
         rendered = rendered_pictures(arguments.work / "rendered.npz", seeds=seeds)
         unseen = rendered_pictures(arguments.work / "unseen.npz", seeds=range(9000, 9003))
     arguments.work.mkdir(parents=True, exist_ok=True)
+    if not arguments.resume:
+        (arguments.work / "curves.csv").unlink(missing_ok=True)
     learner = Learner(
         class_shares(filmed.labels[learnt]), LearningSettings(),
         height=height, width=width, seed=arguments.seed,

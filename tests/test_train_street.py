@@ -47,6 +47,7 @@ def train(camvid, work, *more):
     return module("train_street").main([*words, "--hold-out", "0.2", "--score-every", "2", *more])
 
 
+@pytest.mark.slow
 def test_training_learns_goes_on_where_it_was_stopped_and_is_exported(
     camvid, tmp_path, monkeypatch
 ) -> None:
@@ -60,8 +61,7 @@ def test_training_learns_goes_on_where_it_was_stopped_and_is_exported(
 
     with monkeypatch.context() as stopped:
         stopped.setattr(script, "saved", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            train(camvid, work, *whole)
+        assert train(camvid, work, *whole) == 130
     assert train(camvid, work, *whole, "--resume") == 0
     rows = module("street_training.curves").read_rows(work / "curves.csv")
     assert [(row["stage"], row["step"]) for row in rows] == [
@@ -84,6 +84,11 @@ def test_what_is_missing_is_named_in_one_line(more, camvid, tmp_path, capsys) ->
     told = capsys.readouterr().err
     assert told.startswith(f"train_street: {tmp_path}")
     assert told.count("\n") == 1
+
+
+def test_holding_out_everything_is_refused(camvid, tmp_path, capsys) -> None:
+    assert train(camvid, tmp_path / "work", "--hold-out", "1") == 2
+    assert "--hold-out 1 leaves nothing to learn from" in capsys.readouterr().err
 
 
 def test_a_label_map_that_is_missing_is_named(camvid, tmp_path) -> None:
