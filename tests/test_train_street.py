@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -47,9 +48,19 @@ def train(camvid, work, *more):
     return module("train_street").main([*words, "--hold-out", "0.2", "--score-every", "2", *more])
 
 
+@pytest.fixture
+def shallow(monkeypatch):
+    """The network with fewer blocks, which is built in less time."""
+    widths = module("street_training.network").Widths(eighth_blocks=0, dilations=(2,))
+    for script in ("train_street", "export_street"):
+        for name in {"Learner", "folded"} & set(vars(module(script))):
+            made = partial(getattr(module(script), name), widths=widths)
+            monkeypatch.setattr(module(script), name, made)
+
+
 @pytest.mark.slow
 def test_training_learns_goes_on_where_it_was_stopped_and_is_exported(
-    camvid, tmp_path, monkeypatch
+    camvid, tmp_path, monkeypatch, shallow
 ) -> None:
     work, out = tmp_path / "work", tmp_path / "out"
     script = module("train_street")
