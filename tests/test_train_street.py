@@ -97,6 +97,16 @@ def test_what_is_missing_is_named_in_one_line(more, camvid, tmp_path, capsys) ->
     assert told.count("\n") == 1
 
 
+def test_a_checkpoint_that_is_cut_short_is_refused(tmp_path) -> None:
+    progress, material = module("street_training.progress"), module("street_training.material")
+    path = tmp_path / "checkpoint.npz"
+    progress.saved(path, [], progress.Position(stage=1, step=7))
+    assert progress.restored(path, []) == progress.Position(stage=1, step=7)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(material.MaterialError, match=r"checkpoint\.npz: is no whole checkpoint"):
+        progress.restored(path, [])
+
+
 def test_holding_out_everything_is_refused(camvid, tmp_path, capsys) -> None:
     assert train(camvid, tmp_path / "work", "--hold-out", "1") == 2
     assert "--hold-out 1 leaves nothing to learn from" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from math import cos, pi
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -93,11 +94,14 @@ def restored(path: Path, variables: list[keras.Variable]) -> Position:
     """
     if not path.is_file():
         raise MaterialError(f"{path}: no checkpoint to go on from; start without --resume")
-    with np.load(path) as kept:
-        names = [name for name in sorted(kept.files) if name != "position"]
-        shapes = [kept[name].shape for name in names]
-        if shapes != [tuple(variable.shape) for variable in variables]:
-            raise MaterialError(f"{path}: is of another network; remove it or name another --work")
-        for name, variable in zip(names, variables, strict=True):
-            variable.assign(kept[name])
-        return Position(**json.loads(str(kept["position"])))
+    try:
+        with path.open("rb") as file, np.load(file) as kept:
+            position = Position(**json.loads(str(kept["position"])))
+            arrays = [kept[name] for name in sorted(kept.files) if name != "position"]
+    except (BadZipFile, EOFError, ValueError, KeyError, TypeError) as error:
+        raise MaterialError(f"{path}: is no whole checkpoint ({error}); start anew") from error
+    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+        raise MaterialError(f"{path}: is of another network; name another --work")
+    for array, variable in zip(arrays, variables, strict=True):
+        variable.assign(array)
+    return position

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
-from street_training.material import Pictures
+from street_training.material import MaterialError, Pictures
 from tempseg.synthetic import street_scene
 
 __all__ = ["rendered_pictures"]
@@ -33,9 +34,12 @@ def rendered_pictures(
     """
     wanted = np.array([seeds.start, seeds.stop, seeds.step, frames_per_seed])
     if cache.is_file():
-        with np.load(cache) as kept:
-            if np.array_equal(kept["wanted"], wanted):
-                return Pictures(kept["images"], kept["labels"], tuple(kept["names"].tolist()))
+        try:
+            with cache.open("rb") as file, np.load(file) as kept:
+                if np.array_equal(kept["wanted"], wanted):
+                    return Pictures(kept["images"], kept["labels"], tuple(kept["names"].tolist()))
+        except (BadZipFile, EOFError, ValueError, KeyError) as error:
+            raise MaterialError(f"{cache}: cannot be read ({error}); remove it") from error
     images, labels, names = [], [], []
     for seed in seeds:
         scene = street_scene(seed=seed, width=WIDTH, height=HEIGHT)
