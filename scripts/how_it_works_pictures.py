@@ -139,12 +139,17 @@ def window() -> np.ndarray:
     cast = np.where(np.arange(votes.shape[1]) < counts[:, np.newaxis], votes, 0).sum(axis=1)
     n = int(np.argmax(np.where(mended, cast, 0)))
     y, x = int(rows[n]) + shares.MARGIN, int(columns[n]) + shares.MARGIN
-    top = [Panel(around(now.pixels.grid, y, x, box=1), f"frame {NOW}", "white: the patch in doubt")]
+    top = [
+        Panel(
+            around(now.pixels.colours(), y, x, box=1), f"frame {NOW}", "white: the patch in doubt"
+        )
+    ]
     low = [Panel(ballot_chart(found[n], votes[n], int(counts[n])), "the votes of both")]
     for proposal, reference in zip(now.proposals, now.references, strict=True):
         dx, dy = proposal.motion.flow[y - shares.MARGIN, x - shares.MARGIN]
         at = int(np.floor(y + dy + 0.5)), int(np.floor(x + dx + 0.5))
-        image = around(reference.colours, *at, box=match.GRID_REACH)
+        assert proposal.anchor.pixels is not None
+        image = around(proposal.anchor.pixels.colours(), *at, box=match.GRID_REACH)
         top.append(Panel(image, f"keyframe {proposal.anchor.index}", "white: where it is searched"))
         image = alike(now.pixels.grid, reference, (y, x), at)
         low.append(Panel(image, "what looks alike, and its label", "the stronger, the more alike"))

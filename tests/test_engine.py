@@ -243,6 +243,23 @@ def test_matching_finds_more_of_the_disc_than_motion_alone(disc, lookahead):
     assert mean_iou(True) > mean_iou(False)
 
 
+def test_light_that_changes_hardly_matters_where_colours_are_looked_up(disc):
+    def mean_iou(strength):
+        engine = Engine(TruthSegmenter(disc), DisFlow("medium"), policy=IntervalPolicy(8))
+        results = []
+        for frame in _frames(disc):
+            lit = frame.image * (1 + strength * np.sin(frame.index / 3))
+            image = np.clip(lit, 0, 255).astype(np.uint8)
+            results += engine.push(Frame.from_image(image, index=frame.index, pts=frame.index))
+        results += engine.flush()
+        between = [r for r in results if r.origin is not Origin.SEGMENTED]
+        return np.mean(
+            [_iou(r.segmentation.labels, disc.render(r.frame.index).labels, 8) for r in between]
+        )
+
+    assert mean_iou(0.3) > mean_iou(0.0) - 0.003
+
+
 def test_matching_leaves_answers_with_scores_as_they_are(disc):
     runs = [_run(disc, scores=True, matching=matching)[1] for matching in (False, True)]
     for plain, matched in zip(*runs, strict=True):

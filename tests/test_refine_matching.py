@@ -109,3 +109,10 @@ def test_keyframe_comes_first():
     _, solved = match([key], _pixels(image), size=SIZE)
     with pytest.raises(ValueError, match="keyframe as the first source"):
         match([Source(solved, _still(), 1.0)], _pixels(image), size=SIZE)
+
+
+def test_colours_are_those_of_the_picture():
+    image, _ = _scene(40)
+    planes = RgbPicture(image).yuv420()
+    y = Pixels.of(planes, working_luma(planes.y, GRID)).colours()[12:-12, 0, 12:-12]
+    np.testing.assert_allclose(y, working_luma(planes.y, GRID), atol=1e-3)

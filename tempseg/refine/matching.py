@@ -23,6 +23,9 @@ RESIDUAL_SCALE = 6.0
 RESIDUAL_BLUR_PX = 1.2
 """Gaussian sigma, on the working grid, that the distance is blurred by first."""
 
+LIGHT_WINDOW = 97
+"""Side, in cells, of the square whose mean is taken off luma."""
+
 WEIGHT_FLOOR = 1e-6
 
 SURE_ON_GRID = 0.98
@@ -60,12 +63,16 @@ class Pixels:
     Parameters
     ----------
     grid : ndarray, shape (h + 2m, 3, w + 2m), float32
-        y, u and v on the working grid, 0 to 255.
+        On the working grid y less its mean around, which light that changes leaves nearly alone, u
+        and v.
+    light : ndarray, shape (h + 2m, w + 2m), float32
+        The mean that was taken off.
     frame : ndarray, shape (H + 2m, 3, W + 2m), uint8
         The same of the frame.
     """
 
     grid: FloatArray
+    light: FloatArray
     frame: UInt8Array
 
     @classmethod
@@ -73,15 +80,26 @@ class Pixels:
         """Return the colours of a frame's planes and working luma."""
         height, width = planes.y.shape
         chroma = [planes.u, planes.v]
-        small = [luma, *(working_luma(plane, luma.shape) for plane in chroma)]
+        side = (LIGHT_WINDOW, LIGHT_WINDOW)
+        bright = luma.astype(np.float32)
+        around = np.asarray(cv2.blur(bright, side, borderType=cv2.BORDER_REPLICATE), np.float32)
+        u, v = (working_luma(plane, luma.shape).astype(np.float32) for plane in chroma)
         full = [planes.y, *(np.asarray(cv2.resize(p, (width, height)), np.uint8) for p in chroma)]
-        return cls(_margined(small).astype(np.float32), _margined(full))
+        light = _margined([around])[:, 0]
+        return cls(_margined([bright - around, u, v]), light, _margined(full))
+
+    def colours(self) -> FloatArray:
+        """Return y, u and v on the working grid, 0 to 255, (h + 2m, 3, w + 2m)."""
+        colours = self.grid.copy()
+        colours[:, 0] += self.light
+        return colours
 
 
 def colour_distance(target: Pixels, source: Pixels, flow: FloatArray) -> FloatArray:
     """Return how far a frame and a carried one differ in y, u and v, on the grid (h, w)."""
     out = np.empty(flow.shape[:2], np.float32)
-    matching.difference(target.grid, source.grid, flow, np.ones(out.shape, np.uint8), out)
+    everywhere = np.ones(out.shape, np.uint8)
+    matching.difference(target.colours(), source.colours(), flow, everywhere, out)
     return out
 
 
@@ -92,7 +110,7 @@ class Reference:
     Parameters
     ----------
     colours : ndarray, shape (h + 2m, 3, w + 2m), float32
-        The frame's, on the working grid.
+        The frame's `Pixels.grid`.
     answer : ndarray, shape (h + 2m, 3, w + 2m), float32
         The two labels with the largest shares of each cell, and the share of the first.
     settled : ndarray, shape (h, w), float32
