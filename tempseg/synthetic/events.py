@@ -28,7 +28,7 @@ class Event:
     Examples
     --------
     >>> fade = Event("fade", 90, 99)
-    >>> fade.gain(89), fade.gain(90), fade.gain(99)
+    >>> fade.gain(89), fade.gain(90), round(fade.gain(99), 3)
     (1.0, 0.904, 0.04)
     """
 

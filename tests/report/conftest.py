@@ -75,6 +75,9 @@ def segment_clip(material, out, **options):
         "keyframe.policy": "interval",
         "keyframe.interval": 8,
         "segmenter.classes": CLASSES,
+        # The blink is to stay.
+        "refine.smoothing": 0.0,
+        "refine.matching": False,
         **options.pop("config", {}),
     }
     return tempseg.run(
