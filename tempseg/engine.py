@@ -300,11 +300,12 @@ class Engine:
     def _wanted_after(self, held: _Held) -> int:
         """Return how many keyframes after a frame are waited for.
 
-        Where labels are looked up, the keyframe after a frame is agreed on first, with as many
-        after it.
+        Labels that are looked up take one, but it is agreed on first, with as many after it.
         """
-        agreed_first = held.anchor is None and self._matches and self._smooths
-        return self._settings.keyframes_per_side + agreed_first
+        per_side = self._settings.keyframes_per_side
+        if held.anchor is not None or not any(p.anchor.pixels for p in held.proposals):
+            return per_side
+        return per_side + 1 if self._smooths else 1
 
     def _release(self, held_back: int) -> list[FrameResult]:
         """Return results from the head of the line that are final or may wait no longer."""

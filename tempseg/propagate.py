@@ -124,9 +124,7 @@ def _by_colour(proposal: Proposal, pixels: Pixels, settings: BlendSettings) -> P
     assert proposal.anchor.pixels is not None
     distance = colour_distance(pixels, proposal.anchor.pixels, proposal.motion.flow)
     error = np.minimum(distance, 255).astype(np.uint8)
-    sigma = settings.residual_blur_px
-    blurred = cv2.GaussianBlur(error, (0, 0), sigma) if sigma > 0 else error
-    return replace(proposal, misfit=Misfit(error, np.asarray(blurred, np.uint8)))
+    return replace(proposal, misfit=Misfit.of(error, settings.residual_blur_px))
 
 
 def voided(labels: LabelArray, confidence: FloatArray) -> LabelArray:

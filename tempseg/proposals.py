@@ -111,6 +111,12 @@ class Misfit:
     residual: UInt8Array
     blurred: UInt8Array
 
+    @classmethod
+    def of(cls, error: UInt8Array, blur_px: float) -> Misfit:
+        """Return the misfit of an error, blurred by a Gaussian of this sigma, in cells."""
+        blurred = cv2.GaussianBlur(error, (0, 0), blur_px) if blur_px > 0 else error
+        return cls(error, np.asarray(blurred, np.uint8))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
@@ -135,9 +141,7 @@ def misfit(anchor: Anchor, motion: MotionField, luma: UInt8Array, blur_px: float
 
     `blur_px` is the Gaussian sigma, on the working grid, that the error is blurred by.
     """
-    error = residual(luma, anchor.luma, motion)
-    blurred = cv2.GaussianBlur(error, (0, 0), blur_px) if blur_px > 0 else error
-    return Misfit(error, np.asarray(blurred, np.uint8))
+    return Misfit.of(residual(luma, anchor.luma, motion), blur_px)
 
 
 def nearest(proposals: Sequence[Proposal], index: int) -> list[Proposal]:

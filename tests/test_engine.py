@@ -151,6 +151,27 @@ def test_no_more_frames_are_held_back_than_the_lookahead(disc, lookahead, per_si
     assert emitted == list(range(len(disc)))
 
 
+@pytest.mark.parametrize(
+    ("scores", "smoothing", "after"),
+    [(True, 1.0, 2), (False, 1.0, 3), (False, 0.0, 1)],
+    ids=["scores", "labels", "labels unsmoothed"],
+)
+def test_no_more_keyframes_are_waited_for_than_are_used(disc, scores, smoothing, after):
+    engine = Engine(
+        TruthSegmenter(disc, scores=scores),
+        DisFlow("fast"),
+        policy=IntervalPolicy(4),
+        settings=EngineSettings(
+            lookahead=24, keyframes_per_side=2, blend=BlendSettings(smoothing=smoothing)
+        ),
+    )
+    out_with = {}
+    for frame in _frames(disc):
+        for result in engine.push(frame):
+            out_with[result.frame.index] = frame.index
+    assert out_with[1] == 4 * after
+
+
 def test_scene_cut_is_a_keyframe_of_its_own(cut):
     # Flow finds more of one noise texture in another than of one real shot in the next.
     segmenter, results = _run(

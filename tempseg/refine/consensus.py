@@ -139,8 +139,9 @@ class Consensus:
         rows[known] = np.arange(known.size)
         likely = _confusion(counts)
         # Where there is but one vote, it stands.
-        likely = np.minimum(likely, OTHERS_AT_MOST * np.diag(likely)[None])
-        np.fill_diagonal(likely, np.diag(_confusion(counts)))
+        own = np.diag(likely).copy()
+        likely = np.minimum(likely, OTHERS_AT_MOST * own)
+        np.fill_diagonal(likely, own)
         return Evidence(rows, np.log(likely).astype(np.float32))
 
 
