@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from tempseg.cli.demo import demo_command
 from tempseg.cli.evaluate import compare_command, eval_command
-from tempseg.cli.models import models_app, pull_for_run
+from tempseg.cli.failure import fail
+from tempseg.cli.models import models_app
 from tempseg.cli.probe import probe_command
 from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
+from tempseg.cli.run import run_command
 from tempseg.errors import RunError, TempsegError
 
 __all__ = ["app", "main"]
@@ -53,79 +55,7 @@ def _tempseg(
     pass
 
 
-@app.command()
-def run(
-    source: Annotated[str, typer.Argument(help="A video file, a folder or a glob of images.")],
-    out: Annotated[Path, typer.Option("--out", help="The folder for the results.")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="A model's file or folder, a name out of `models list`, or masks:FOLDER.",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; see configs/.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One config key; may be repeated."),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--start", metavar="T", help="Seconds or timecode.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--end", metavar="T", help="Seconds or timecode; exclusive.")
-    ] = None,
-    overlay: Annotated[
-        bool, typer.Option("--overlay/--no-overlay", help="Whether to write overlay.mp4.")
-    ] = True,
-    report: Annotated[
-        bool, typer.Option("--report/--no-report", help="Whether to write report.html.")
-    ] = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier run's files in DIR.")
-    ] = False,
-    quiet: Quiet = False,
-    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
-) -> None:
-    """Segment a video: masks.mkv, overlay.mp4, frames.csv, run.json and report.html in DIR."""
-    from rich.console import Console
-
-    from tempseg.api import run as run_video
-    from tempseg.cli.progress import ProgressBar, closing_table
-    from tempseg.config import load_config
-
-    named = {"segmenter.model": model, "source.start": start, "source.end": end}
-    overrides: list[str | tuple[str, object]] = list(settings or [])
-    overrides += [(key, value) for key, value in named.items() if value is not None]
-    overrides += [] if overlay else [("output.overlay", False)]
-    overrides += [] if report else [("output.report", False)]
-    effective = load_config(config, overrides=overrides)
-    pull_for_run(effective.segmenter.model, quiet=quiet)
-    try:
-        with ProgressBar(quiet=quiet) as bar:
-            summary = run_video(
-                source,
-                out,
-                config=effective,
-                overwrite=overwrite,
-                observer=bar,
-                command=["tempseg", *sys.argv[1:]],
-            )
-    except KeyboardInterrupt:
-        kept = "nothing is left"
-        if (out / "partial").exists():
-            kept = f"what was done is in {out / 'partial'}"
-        elif (out / "run.json").exists():
-            kept = f"{out} holds a finished run"
-        _fail(f"interrupted; {kept}", status=1)
-    if quiet:
-        return
-    try:
-        Console().print(closing_table(summary))
-    except OSError as error:
-        _fail(f"the results are in {out}, but stdout takes no text: {error.strerror}", status=1)
+app.command("run")(run_command)
 
 
 @app.command()
@@ -186,15 +116,9 @@ def main() -> None:
     except TempsegError as error:
         if debug:
             raise
-        _fail(str(error), status=1 if isinstance(error, RunError) else 2)
+        fail(str(error), status=1 if isinstance(error, RunError) else 2)
     except Exception as error:
         if debug:
             raise
         kind = type(error).__name__
-        _fail(f"unexpected {kind}: {error} (run again with --debug for the details)", status=1)
-
-
-def _fail(message: str, *, status: int) -> NoReturn:
-    line = " ".join(message.split())
-    sys.stderr.write(f"error: {line}\n")
-    raise SystemExit(status)
+        fail(f"unexpected {kind}: {error} (run again with --debug for the details)", status=1)
