@@ -197,6 +197,7 @@ def segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:
         signature=wanted.signature,
         threshold=wanted.threshold,
         threads=wanted.threads or None,
+        timeout_s=wanted.timeout_s or None,
         classes=wanted.classes if isinstance(wanted.classes, str) else tuple(wanted.classes),
         batch=wanted.batch,
         runtime=wanted.runtime,

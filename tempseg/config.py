@@ -57,6 +57,7 @@ class SegmenterConfig(_Section):
     signature: str = "serving_default"
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     threads: Annotated[int, Field(ge=0, le=256)] = 0
+    timeout_s: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
     batch: Annotated[int, Field(ge=1, le=64)] = 1
     runtime: Literal["auto", "opencv"] = "auto"
     tiles: Annotated[list[TilePx], Field(min_length=2, max_length=2)] | None = None
