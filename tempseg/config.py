@@ -29,6 +29,9 @@ SidePx = Annotated[int, Field(ge=1, le=16384)]
 TilePx = Annotated[int, Field(ge=32, le=16384)]
 PerChannel = float | Annotated[list[float], Field(min_length=1)]
 
+# Numbers of thousands of digits and brackets by the thousand make the reader itself give up.
+_NOT_TOML = (tomllib.TOMLDecodeError, ValueError, RecursionError)
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -256,7 +259,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such config file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except _NOT_TOML as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -267,7 +270,7 @@ def _parse_override(text: str) -> tuple[str, object]:
     value: object
     try:
         value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+    except _NOT_TOML:
         value = raw.strip()
     return key.strip(), value
 
