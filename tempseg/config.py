@@ -327,5 +327,15 @@ def _validated(tree: dict[str, Any], where: str) -> Config:
             raise ConfigError(f"{where}: {key}: no such key{_suggestion(key)}") from None
         message = first["msg"].removeprefix("Value error, ")
         got = first.get("input")
-        shown = "" if isinstance(got, dict) else f", got {got!r}"
+        shown = "" if isinstance(got, dict) else f", got {_shown(got)}"
         raise ConfigError(f"{where}: {key}: {message[:1].lower()}{message[1:]}{shown}") from None
+
+
+def _shown(value: object) -> str:
+    """Return a value as it stands in Python, cut short where it is long."""
+    try:
+        shown = repr(value)
+    except ValueError:
+        # Python writes out no number of more than 4300 digits.
+        return "a number of thousands of digits"
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"

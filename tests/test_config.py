@@ -144,3 +144,10 @@ def test_toml_that_its_reader_gives_up_on_is_refused(raw, tmp_path):
         load_config(path)
     with pytest.raises(ConfigError, match=r"keyframe\.interval"):
         load_config(overrides=[f"keyframe.interval={raw}"])
+
+
+@pytest.mark.parametrize("value", [10**5000, "9" * 5000, [1] * 5000], ids=["int", "text", "list"])
+def test_long_values_are_cut_short_in_the_message(value):
+    with pytest.raises(ConfigError, match=r"keyframe\.interval") as caught:
+        load_config(overrides={"keyframe.interval": value})
+    assert len(str(caught.value)) < 400
