@@ -4,12 +4,12 @@
 
 VIDEO is repeated to --seconds without encoding it again. Each measurement is a process of its own,
 started like a user's; what is compared takes turns, in each of --runs rounds, so that a machine
-whose speed drifts treats all alike, and medians of the rounds' ratios are printed. Beside every ratio of
-wall times stands that of CPU times, which says more on a machine that is shared.
+whose speed drifts treats all alike, and medians of the rounds' ratios are printed. Beside every
+ratio of wall times stands that of CPU times, which says more on a machine that is shared.
 
 floor   a run with overlay against a plain PyAV transcode with the overlay's encoder settings, and
-        one without against decoding and FFV1; each floor plus the run's segmenter calls times what a
-        call takes where nothing else runs
+        one without against decoding and FFV1; each floor plus the run's segmenter calls times what
+        a call takes where nothing else runs
 speed   keyframes every 25 frames (4 %) against the same model on every frame in this pipeline, and
         against the loop that people write: OpenCV reads, resizes, blends and writes
 memory  peak of a run of --seconds and of ten times that, less that of a process that only loads and
