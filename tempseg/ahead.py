@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 
 from tempseg.errors import ModelError, TempsegError
-from tempseg.evidence import scene_change
 from tempseg.motion import Step
 from tempseg.protocols import BatchSegmenter, KeyframePolicy
 from tempseg.types import Evidence, Frame, Prediction
@@ -24,31 +23,23 @@ class KeyframePlan:
     ----------
     policy : KeyframePolicy
         One that asks for nothing but the age.
-    scene_threshold : float
-        As the engine's.
     """
 
-    def __init__(self, policy: KeyframePolicy, *, scene_threshold: float) -> None:
+    def __init__(self, policy: KeyframePolicy) -> None:
         self._policy = policy
-        self._scene_threshold = scene_threshold
-        self._last: Step | None = None
+        self._first = True
         self._age = 0
 
     def takes(self, step: Step) -> bool:
         """Return whether the next frame becomes a keyframe."""
-        last, self._last = self._last, step
+        first, self._first = self._first, False
         self._age += 1
-        if last is not None and not self._cuts(step, last):
+        if not first and not step.cut:
             evidence = Evidence(self._age, 0.0, 0.0, 0.0, 0.0)
             if self._policy.decide(evidence) is None:
                 return False
         self._age = 0
         return True
-
-    def _cuts(self, step: Step, last: Step) -> bool:
-        if step.onto is None:
-            return False
-        return scene_change(step.luma, last.luma, step.onto) > self._scene_threshold
 
 
 def answered_ahead(

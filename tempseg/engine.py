@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from tempseg import evidence as observing
 from tempseg.ahead import KeyframePlan, answered_ahead
-from tempseg.errors import ModelError
+from tempseg.cuts import CutFinder, steps_held
+from tempseg.errors import ModelError, TempsegError
 from tempseg.motion import Step, Stepper, compose, no_motion
 from tempseg.propagate import BlendSettings, blend, look_up, smooth, voided
 from tempseg.proposals import Anchor, Proposal, confidence, judged, misfit, nearest
@@ -128,6 +129,11 @@ class Engine:
             onto=not policy.every_frame,
             back=not policy.every_frame and self._settings.lookahead > 0,
         )
+        self._finder = CutFinder(
+            flow,
+            threshold=self._settings.scene_threshold,
+            hold=0 if policy.every_frame else steps_held(self._settings.lookahead),
+        )
         self._held: deque[_Held] = deque()
         self._last: Step | None = None
         self._age = 0
@@ -146,18 +152,27 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
-        (step,) = self.steps([frame])
-        return self.advance(step)
+        return [result for step in self._stepped(frame) for result in self.advance(step)]
 
     def steps(self, frames: Iterable[Frame]) -> Iterator[Step]:
         """Yield the frames with their motion, for `advance`: the half of `push` that can run ahead.
 
-        It touches nothing that `advance` touches, so that a driver may give it its own thread.
+        It touches nothing that `advance` touches, so that a driver may give it its own thread. For
+        one whole video: a few steps wait until it is known whether they begin a shot, and come
+        when the frames end or their source fails.
         """
-        for frame in frames:
-            with self._measure("motion", frame):
-                step = self._stepper.step(frame)
-            yield step
+        try:
+            for frame in frames:
+                yield from self._stepped(frame)
+        except TempsegError:
+            # What was read before the source failed is worth finishing.
+            yield from self._finder.flush()
+            raise
+        yield from self._finder.flush()
+
+    def _stepped(self, frame: Frame) -> list[Step]:
+        with self._measure("motion", frame):
+            return list(self._finder.take(self._stepper.step(frame)))
 
     def answered(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Prediction | None]]:
         """Yield what `steps` gives for `advance`, with answers that were asked for in batches.
@@ -170,7 +185,7 @@ class Engine:
             isinstance(segmenter, BatchSegmenter) and segmenter.batch > 1 and self._policy.by_age
         ):
             return ((step, None) for step in steps)
-        plan = KeyframePlan(self._policy, scene_threshold=self._settings.scene_threshold)
+        plan = KeyframePlan(self._policy)
         return answered_ahead(steps, segmenter, plan, measure=self._measure)
 
     def advance(self, step: Step, answer: Prediction | None = None) -> list[FrameResult]:
@@ -193,7 +208,7 @@ class Engine:
         else:
             self._age += 1
             with self._measure("carry", step.frame):
-                self._judge(new, self._last)
+                self._judge(new)
         results: list[FrameResult] = []
         # Before anything is given out: what is held back must outlive a model that fails.
         anchor = None if new.reason is None else self._ask(step, answer)
@@ -204,12 +219,13 @@ class Engine:
             self._anchor(new, anchor)
         self._held.append(new)
         self._last = step
-        return results + self._release(self._settings.lookahead)
+        return results + self._release(self._settings.lookahead - self._finder.hold)
 
     def flush(self) -> list[FrameResult]:
         """End the video; return what was held back, in order. The next frame starts afresh."""
         self._stepper.reset()
-        return self._end_shot()
+        results = [result for step in self._finder.flush() for result in self.advance(step)]
+        return results + self._end_shot()
 
     def _end_shot(self) -> list[FrameResult]:
         """Emit what is held and forget everything."""
@@ -222,7 +238,7 @@ class Engine:
         self._agreed = {}
         return results
 
-    def _judge(self, new: _Held, last: Step) -> None:
+    def _judge(self, new: _Held) -> None:
         """Carry the anchors on to a new frame and decide whether it becomes a keyframe."""
         step = new.step
         if step.onto is None:
@@ -236,11 +252,11 @@ class Engine:
         ]
         new.evidence = observing.observe(
             age=self._age,
-            change=observing.scene_change(step.luma, last.luma, step.onto),
+            change=step.scene_change,
             residual=fresh.residual,
             blurred=fresh.blurred,
         )
-        if new.evidence.scene_change > self._settings.scene_threshold:
+        if step.cut:
             new.reason = KeyframeReason.SCENE_CUT
         else:
             new.reason = self._policy.decide(new.evidence)
