@@ -88,7 +88,7 @@ class KeyframeConfig(_Section):
     min_interval: Annotated[int, Field(ge=1, le=100_000)] = 3
     max_interval: Annotated[int, Field(ge=1, le=100_000)] = 15
     drift_threshold: Annotated[float, Field(ge=0, le=1)] = 0.15
-    scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.4
 
     @model_validator(mode="after")
     def _ordered(self) -> KeyframeConfig:

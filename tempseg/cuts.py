@@ -23,33 +23,48 @@ MOST_HELD = 3
 EMPTY_GRAY_LEVELS = 3.0
 """A frame whose luma deviates less than this shows nothing: black, white, fog."""
 
-NEAR = 2
-"""Frames on either side whose loss a frame's own is compared with."""
+MOST_CONTINUED = 0.5
+"""A frame continues one before the supposed cut where it loses less of it than this share of what
+is lost at the cut."""
 
-DISSOLVE_HALVES = (3, 6, 10)
+DISSOLVE_HALVES = (3, 5, 7)
 """Half lengths, in frames, of the stretches that are looked at for a dissolve."""
 
-CELL_PX = 8
-"""Side of the cells of the thumbnails in which dissolves are looked for."""
+CELLS = 16
+"""Cells along the longer side of the thumbnails in which dissolves are looked for: so coarse that
+what moves stays in its cell for some frames."""
 
-DETAIL_CELLS = 7
+DETAIL_CELLS = 5
 """Thumbnails are compared less their mean around, over so many cells."""
 
 LEAST_SHARE = 0.25
 """In the middle of a dissolve both shots weigh at least this."""
 
-MOST_LIKE = 0.7
+MOST_LIKE = 0.8
 """Correlation of thumbnails from which both ends of a stretch show the same."""
 
-MOST_UNMIXED = 0.5
+MOST_UNMIXED = 0.6
 """How much of the middle the mixture of both ends may leave unexplained, as a share of what the
 better end alone leaves."""
+
+MOST_EDGES = 0.92
+"""Two pictures through one another have weaker edges: less than this share of what both ends of a
+stretch have on average. Motion, however fast, mostly leaves them."""
 
 LEAST_UNLIKE = 0.03
 """Where one end alone leaves less of the middle than this, nothing has happened yet."""
 
 REST = 4
 """Frames between two close looks at what may be a dissolve."""
+
+REST_AFTER = 2 * max(DISSOLVE_HALVES)
+"""Frames after the end of a stretch that was a dissolve in which no other is looked for."""
+
+LEAST_OVERLAP = 0.25
+"""A pan that leaves less than this share of each side in the picture is a cut."""
+
+LEAST_OVERLAP_PX = 48
+"""As few pixels as flow needs to stand on."""
 
 _TINY = 1e-3
 
@@ -71,6 +86,7 @@ class _Seen:
 
     luma: UInt8Array
     detail: FloatArray
+    edges: float
     empty: bool
     lost: float | None = None
     dissolved: float = 0.0
@@ -81,14 +97,14 @@ class CutFinder:
     """Decides, frame by frame, where a new shot begins.
 
     A frame begins a shot where more than `threshold` of the picture's structure is lost after
-    motion, beyond what the frames around it lose as well: in a fast pan every frame loses much.
+    motion, beyond what the frames around it lose as well: in a fast pan all of them lose much.
     It begins none where frames just after it continue those just before (a flash), where the
     picture goes black or white, where it comes back from there, and where it comes up for the
     first time. Light that changes takes no structure away.
 
     A dissolve is one cut: both ends of a stretch differ, motion does not explain it, and the
     middle is a mixture of them. Its cut lies in the middle, or on the first frame after it that
-    is not decided yet: up to 10 frames late in a long dissolve.
+    is not decided yet: up to 7 frames late in a long dissolve.
 
     Each step leaves with `cut`, and with `scene_change`: the loss that was compared with the
     threshold, so that a step is a cut exactly where it is above.
@@ -134,7 +150,8 @@ class CutFinder:
         """Remember a frame, with what it loses of the one before."""
         luma = step.luma
         _, deviation = cv2.meanStdDev(luma)
-        seen = _Seen(luma, _detail(luma), empty=float(deviation[0, 0]) < EMPTY_GRAY_LEVELS)
+        edges = cv2.norm(luma[:, 1:], luma[:, :-1], cv2.NORM_L2)
+        seen = _Seen(luma, _detail(luma), edges, float(deviation[0, 0]) < EMPTY_GRAY_LEVELS)
         last = self._seen[-1] if self._seen else None
         if last is not None and step.onto is not None:
             if seen.empty:
@@ -154,8 +171,7 @@ class CutFinder:
         seen, step = self._seen[place], self._waiting.popleft()
         change = 0.0
         if seen.lost is not None:
-            level = self._level(place)
-            change = max(seen.lost - level, 0.0) / (1.0 - level) if level < 1.0 else 0.0
+            change = max(seen.lost - self._level(place), 0.0)
             if change > self._threshold:
                 change = self._unless_continued(place, change)
         change = max(change, seen.dissolved)
@@ -163,12 +179,15 @@ class CutFinder:
         return replace(step, scene_change=change, cut=seen.cut)
 
     def _level(self, place: int) -> float:
-        """Return what frames beside this one lose, on the side where they lose more."""
+        """Return what the frames around this one lose: of three pairs of them, each the lesser."""
         seen = list(self._seen)
-        sides = seen[max(place - NEAR, 0) : place], seen[place + 1 : place + 1 + NEAR]
-        losses = ([one.lost for one in side if one.lost is not None] for side in sides)
-        # The quieter of two neighbours: a cut beside this one is no pan.
-        return max(min(side, default=0.0) for side in losses)
+        before, after = seen[max(place - 2, 0) : place], seen[place + 1 : place + 3]
+        # The lesser of two: a single cut close by is no pan.
+        pairs = [before, after]
+        if before and after:
+            pairs.append([before[-1], after[0]])
+        losses = ([one.lost for one in pair if one.lost is not None] for pair in pairs)
+        return max(min(pair, default=0.0) for pair in losses)
 
     def _unless_continued(self, place: int, change: float) -> float:
         """Return a change, or less where the frames after it go on from those before it."""
@@ -179,18 +198,41 @@ class CutFinder:
                 # Another shot: it is forgotten.
                 before = before[one:]
                 break
+        if (other := self._change_after_pan(seen[place], before[-1])) < MOST_CONTINUED * change:
+            return min(other, self._threshold)
         pairs = [(after, before[-1]) for after in seen[place + 1 : place + 1 + self.hold]]
         pairs += [(seen[place], one) for one in reversed(before[:-1])]
         for target, source in pairs:
-            if change <= self._threshold:
-                break
             if not target.empty and not source.empty:
-                change = min(change, self._change(target.luma, source.luma))
+                other = self._change(target.luma, source.luma)
+                if other < MOST_CONTINUED * change:
+                    return min(other, self._threshold)
         return change
 
     def _change(self, target: UInt8Array, source: UInt8Array) -> float:
         """Return how little of the source's structure a later frame keeps, after motion."""
         return scene_change(target, source, MotionField(0, 1, self._flow.estimate(target, source)))
+
+    def _change_after_pan(self, target: _Seen, source: _Seen) -> float:
+        """Return the change of what stays in the picture when it swings further than flow reaches.
+
+        1 where nothing suggests that it does.
+        """
+        if target.empty or source.empty:
+            return 1.0
+        height, width = target.luma.shape
+        window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+        (x, y), _ = cv2.phaseCorrelate(
+            target.luma.astype(np.float32), source.luma.astype(np.float32), window
+        )
+        dx, dy = round(x), round(y)
+        least_x = max(LEAST_OVERLAP_PX, LEAST_OVERLAP * width)
+        least_y = max(LEAST_OVERLAP_PX, LEAST_OVERLAP * height)
+        if width - abs(dx) < least_x or height - abs(dy) < least_y:
+            return 1.0
+        there = target.luma[max(-dy, 0) : height - max(dy, 0), max(-dx, 0) : width - max(dx, 0)]
+        here = source.luma[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
+        return self._change(np.ascontiguousarray(there), np.ascontiguousarray(here))
 
     def _look_for_dissolve(self) -> None:
         """Mark the middle of a dissolve whose end is the frame that has come last."""
@@ -202,6 +244,8 @@ class CutFinder:
             if first.empty or any(self._breaks(one) for one in stretch):
                 return
             last, middle = stretch[0], stretch[half]
+            if middle.edges > MOST_EDGES * (first.edges + last.edges) / 2:
+                continue
             if not _mixes(first.detail, middle.detail, last.detail):
                 continue
             self._rest = REST
@@ -209,6 +253,7 @@ class CutFinder:
             if change > self._threshold:
                 middle = stretch[min(half, len(self._waiting) - 1)]
                 middle.dissolved = change
+                self._rest = REST_AFTER
 
     def _breaks(self, seen: _Seen) -> bool:
         """Return whether no dissolve goes on over a frame."""
@@ -219,7 +264,8 @@ class CutFinder:
 def _detail(luma: UInt8Array) -> FloatArray:
     """Return what cells differ by from those around them, of mean 0, as one row."""
     height, width = luma.shape
-    size = max(width // CELL_PX, 1), max(height // CELL_PX, 1)
+    cell = max(height, width) / CELLS
+    size = max(round(width / cell), 1), max(round(height / cell), 1)
     cells = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32)
     around = np.asarray(cv2.blur(cells, (DETAIL_CELLS, DETAIL_CELLS)), np.float32)
     detail = (cells - around).ravel()

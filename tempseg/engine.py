@@ -61,7 +61,7 @@ class EngineSettings:
 
     lookahead: int = 20
     keyframes_per_side: int = 2
-    scene_threshold: float = 0.5
+    scene_threshold: float = 0.4
     resolution_px: int = 256
     blend: BlendSettings = field(default_factory=BlendSettings)
     matching: bool = True
