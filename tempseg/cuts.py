@@ -182,12 +182,10 @@ class CutFinder:
         """Return what the frames around this one lose: of three pairs of them, each the lesser."""
         seen = list(self._seen)
         before, after = seen[max(place - 2, 0) : place], seen[place + 1 : place + 3]
-        # The lesser of two: a single cut close by is no pan.
-        pairs = [before, after]
-        if before and after:
-            pairs.append([before[-1], after[0]])
+        # The lesser of two, and none without both: a single cut close by is no pan.
+        pairs = before, after, [*before[-1:], *after[:1]]
         losses = ([one.lost for one in pair if one.lost is not None] for pair in pairs)
-        return max(min(pair, default=0.0) for pair in losses)
+        return max(min(pair) if len(pair) == 2 else 0.0 for pair in losses)
 
     def _unless_continued(self, place: int, change: float) -> float:
         """Return a change, or less where the frames after it go on from those before it."""
