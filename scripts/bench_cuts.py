@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -173,13 +174,13 @@ class Tally:
 def clips(options: argparse.Namespace, folder: Path) -> Iterable[Clip]:
     """Yield all clips, one at a time."""
     data = options.material
-    for path in sorted((data / "videos").iterdir()):
+    for path in sorted((data / "videos").iterdir()) if data.is_dir() else ():
         if path.is_file():
             source = build_source(str(path), Config())
             truth = KNOWN.get(path.stem, ())
             yield Clip(path.stem, "cuts" if truth else "no cuts", source, truth, path)
-    sequences = sorted((data / "davis" / "JPEGImages").iterdir())
-    yield joined(sequences, folder)
+    if data.is_dir():
+        yield joined(sorted((data / "davis" / "JPEGImages").iterdir()), folder)
     for seed in range(options.streets):
         yield rendered(
             street_scene(seed=seed, width=320, height=180, duration_s=8), f"street {seed}", folder
@@ -224,6 +225,7 @@ def main() -> None:
                 row += group.add(cuts, clip.cuts).cells()
             table.add_row(clip.name, str(len(steps)), str(len(clip.cuts)), *row)
             figures[clip.name] = {"true": clip.cuts, **found}
+            print(clip.name, figures[clip.name], file=sys.stderr, flush=True)
     table.add_section()
     for group_name, group in totals.items():
         row = [cell for name in names for cell in group[name].cells()]

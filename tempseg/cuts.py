@@ -142,6 +142,11 @@ class CutFinder:
         """End the video: yield what was held back, in order, and forget everything."""
         while self._waiting:
             yield self._decided()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget everything, also what was held back."""
+        self._waiting.clear()
         self._seen.clear()
         self._shown = None
         self._rest = 0

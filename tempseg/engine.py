@@ -129,11 +129,9 @@ class Engine:
             onto=not policy.every_frame,
             back=not policy.every_frame and self._settings.lookahead > 0,
         )
-        self._finder = CutFinder(
-            flow,
-            threshold=self._settings.scene_threshold,
-            hold=0 if policy.every_frame else steps_held(self._settings.lookahead),
-        )
+        self._flow = flow
+        self._finder = self._new_finder()
+        self._flushed: list[FrameResult] = []
         self._held: deque[_Held] = deque()
         self._last: Step | None = None
         self._age = 0
@@ -152,7 +150,10 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
-        return [result for step in self._stepped(frame) for result in self.advance(step)]
+        results: list[FrameResult] = []
+        for step in self._stepped(frame, self._finder):
+            results += self._advance_or_forget(step)
+        return results
 
     def steps(self, frames: Iterable[Frame]) -> Iterator[Step]:
         """Yield the frames with their motion, for `advance`: the half of `push` that can run ahead.
@@ -161,18 +162,35 @@ class Engine:
         one whole video: a few steps wait until it is known whether they begin a shot, and come
         when the frames end or their source fails.
         """
+        # Its own, since `push` and `flush` may be called by another thread.
+        finder = self._new_finder()
         try:
             for frame in frames:
-                yield from self._stepped(frame)
+                yield from self._stepped(frame, finder)
         except TempsegError:
             # What was read before the source failed is worth finishing.
-            yield from self._finder.flush()
+            yield from finder.flush()
             raise
-        yield from self._finder.flush()
+        yield from finder.flush()
 
-    def _stepped(self, frame: Frame) -> list[Step]:
+    def _new_finder(self) -> CutFinder:
+        return CutFinder(
+            self._flow,
+            threshold=self._settings.scene_threshold,
+            hold=0 if self._policy.every_frame else steps_held(self._settings.lookahead),
+        )
+
+    def _stepped(self, frame: Frame, finder: CutFinder) -> list[Step]:
         with self._measure("motion", frame):
-            return list(self._finder.take(self._stepper.step(frame)))
+            return list(finder.take(self._stepper.step(frame)))
+
+    def _advance_or_forget(self, step: Step) -> list[FrameResult]:
+        """Take a step; where the model fails, what comes after it is forgotten."""
+        try:
+            return self.advance(step)
+        except ModelError:
+            self._finder.forget()
+            raise
 
     def answered(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Prediction | None]]:
         """Yield what `steps` gives for `advance`, with answers that were asked for in batches.
@@ -224,8 +242,11 @@ class Engine:
     def flush(self) -> list[FrameResult]:
         """End the video; return what was held back, in order. The next frame starts afresh."""
         self._stepper.reset()
-        results = [result for step in self._finder.flush() for result in self.advance(step)]
-        return results + self._end_shot()
+        # Kept, so that a model that fails here costs no frame before: flush again for them.
+        for step in self._finder.flush():
+            self._flushed += self._advance_or_forget(step)
+        results, self._flushed = self._flushed + self._end_shot(), []
+        return results
 
     def _end_shot(self) -> list[FrameResult]:
         """Emit what is held and forget everything."""
