@@ -204,7 +204,7 @@ def test_a_decision_takes_little_of_the_lookahead(lookahead):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "most_false"), [(5, 0), (11, 0)])
+@pytest.mark.parametrize(("seed", "most_false"), [(5, 0)])
 def test_cuts_of_a_rendered_film_are_found_among_pans_flashes_and_fades(seed, most_false):
     film = street_film(seed=seed, width=256, height=144)
     frames = [film.render(i).image for i in range(len(film))]
