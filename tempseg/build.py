@@ -21,6 +21,7 @@ from tempseg.zoo import entry_for, resolve_model
 
 __all__ = [
     "build_engine",
+    "build_per_frame_engine",
     "build_segmenter",
     "build_sinks",
     "build_source",
@@ -104,6 +105,12 @@ def build_engine(
         settings=settings,
         timer=timer,
     )
+
+
+def build_per_frame_engine(config: Config, segmenter: Segmenter) -> Engine:
+    """Return the engine that runs a segmenter on every frame: what fidelity is held against."""
+    every = {"keyframe.policy": "interval", "keyframe.interval": 1}
+    return build_engine(load_config(overrides=config.set_keys() | every), segmenter)
 
 
 def build_sinks(
