@@ -22,6 +22,7 @@ from tempseg.outputs import (
     read_class_set,
     write_record,
 )
+from tempseg.planning import RunPlan, make_plan
 from tempseg.probing import probe
 from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream, write_all
@@ -40,6 +41,7 @@ __all__ = [
     "RunSummary",
     "effective_config",
     "export",
+    "plan",
     "probe",
     "quantize",
     "report",
@@ -229,6 +231,35 @@ def run(
             f"{failure} (the audit failed; {folder.path} holds the finished run)"
         ) from failure
     return RunSummary(folder.path, frames.info, totals, assumptions, audit)
+
+
+def plan(
+    source: str | Path,
+    *,
+    model: str | Path | None = None,
+    config: ConfigLike = None,
+    observer: WorkObserver | None = None,
+) -> RunPlan:
+    """Return what `run` would do and take: keyframes, time, disk and memory.
+
+    Keyframes come from a pass over the pictures without the model. Time, disk and memory come from
+    a stretch of a few seconds that is really run, its results thrown away.
+
+    Parameters
+    ----------
+    source : str or Path
+        As for `run`.
+    model, config
+        As for `segment`; without a model only keyframes are told.
+    observer : WorkObserver, optional
+        Follows the pass over the pictures.
+
+    Raises
+    ------
+    ConfigError, SourceError, ModelError
+        As `run` does.
+    """
+    return make_plan(str(source), effective_config(config, model), observer=observer)
 
 
 def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:
