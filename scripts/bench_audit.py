@@ -109,10 +109,11 @@ def coverage(video: str, model: str, audit: Audit, count: int, seeds: int) -> Co
     for seed in range(seeds):
         drawn = draw(audit.between, count, seed=seed)
         for name, values in columns.items():
-            least = -1.0 if name == "difference" else 0.0
-            found = estimate(
-                [values[i] for i in drawn], population=audit.between, bounds=(least, 1.0)
-            )
+            scored = [values[i] for i in drawn]
+            if name == "difference":
+                found = estimate(scored, population=audit.between, bounds=(-1.0, 1.0), rare=0.0)
+            else:
+                found = estimate(scored, population=audit.between)
             take(name, found, truths[name])
             if name == "difference":
                 told = "below" if found.high < 0 else "above" if found.low > 0 else "within"

@@ -221,7 +221,7 @@ def run(
     audit, failure = None, None
     if effective.run.audit:
         try:
-            audit = _audited(folder.path, str(source), segmenter, effective, auditor)
+            audit = _audited(folder.path, str(source), effective, auditor)
         except TempsegError as error:
             failure = error
     if effective.output.report:
@@ -418,18 +418,13 @@ def synthesise(
     return len(scene)
 
 
-def _audited(
-    folder: Path,
-    source: str,
-    segmenter: Segmenter,
-    config: Config,
-    observer: WorkObserver | None,
-) -> Audit:
+def _audited(folder: Path, source: str, config: Config, observer: WorkObserver | None) -> Audit:
     """Audit a run that has just been finished, and put what was found into its record."""
+    frames = build_source(source, config)
     audit = audit_run(
         folder,
-        build_source(source, config),
-        segmenter,
+        frames,
+        _segmenter_for(frames, config),
         config,
         count=config.run.audit,
         seed=config.run.seed,

@@ -147,6 +147,8 @@ class _Scorer:
                 [frame.fidelity - frame.floor for frame in frames],
                 population=between,
                 bounds=(-1.0, 1.0),
+                # A frame that fails does so for both, and a tail has no side.
+                rare=0.0,
             ),
             miou=self._confusion.compute().miou,
             wall_s=wall_s,

@@ -14,6 +14,11 @@ __all__ = ["CONFIDENCE", "Estimate", "estimate"]
 
 CONFIDENCE = 0.95
 
+RARE = 0.25
+"""How far below the mean one frame in as many as were drawn, and one, may lie without being seen.
+Without it a few frames that fail among many near 1 go unseen in one audit of five; with it the
+intervals grow by 0.02 where 10 frames are drawn and by 0.006 where 30 are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -31,7 +36,11 @@ class Estimate:
 
 
 def estimate(
-    values: Sequence[float], *, population: int, bounds: tuple[float, float] = (0.0, 1.0)
+    values: Sequence[float],
+    *,
+    population: int,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    rare: float = RARE,
 ) -> Estimate:
     """Return the mean over a population of which `draw` took these values, and its interval.
 
@@ -49,6 +58,9 @@ def estimate(
         Frames that were drawn from.
     bounds : (float, float)
         Least and greatest value there can be.
+    rare : float
+        How far a frame may lie below the others without having been seen; 0 for values that have
+        no such tail.
 
     Examples
     --------
@@ -71,7 +83,9 @@ def estimate(
         return Estimate(mean, mean, mean)
     if len(known) == 1:
         return Estimate(mean, *bounds)
-    below, above = _reach(np.array(known), unseen=1 - drawn / population)
+    unseen = 1 - drawn / population
+    below, above = _reach(np.array(known), unseen=unseen)
+    below += unseen * rare / (drawn + 1)
     low, high = max(bounds[0], mean - below), min(bounds[1], mean + above)
     return Estimate(mean, min(low, mean), max(high, mean))
 

@@ -23,7 +23,10 @@ def _populations():
     saw = 0.97 - 0.008 * (np.arange(count) % 15) + rng.normal(0, 0.004, count)
     stretch = np.full(count, 0.97) + rng.normal(0, 0.005, count)
     stretch[200:290] -= 0.4
+    failing = np.full(count, 0.985) + rng.normal(0, 0.002, count)
+    failing[rng.choice(count, 9, replace=False)] = 0.6
     return {
+        "few_fail": failing,
         "smooth": np.clip(0.8 + 0.3 * walk, 0, 1),
         "near_one": near_one,
         "saw": saw,
@@ -87,6 +90,12 @@ def test_drawn_places_rise_and_lie_inside(population, count):
 def test_all_frames_make_an_exact_interval():
     found = estimate([0.2, 0.9, 0.4], population=3)
     assert found.low == found.mean == found.high == pytest.approx(0.5)
+
+
+def test_equal_scores_of_a_few_frames_leave_room_for_others():
+    found = estimate([1.0] * 10, population=500)
+    assert found.low < 0.99
+    assert found.high == 1.0
 
 
 def test_one_frame_of_many_tells_nothing_but_its_score():

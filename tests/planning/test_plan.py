@@ -104,7 +104,7 @@ def test_a_plan_leaves_no_files_behind(street, tmp_path, monkeypatch):
 def test_wrong_source_model_and_config_are_told_as_by_run(street, tmp_path):
     with pytest.raises(SourceError, match="no such file"):
         tempseg.plan(tmp_path / "none.mp4")
-    with pytest.raises(ModelError, match="no such model"):
+    with pytest.raises(ModelError, match="no such file"):
         tempseg.plan(street / "video.mp4", model="none.tflite")
     with pytest.raises(ConfigError, match="keyframe"):
         tempseg.plan(street / "video.mp4", config={"keyframe.interval": 0})
@@ -172,7 +172,7 @@ def test_command_takes_the_options_of_a_run_and_writes_nothing(street, tmp_path)
     [
         (["none.mp4"], "none.mp4: no such file"),
         (["video.mp4", "--set", "keyframe.intervl=3"], "did you mean keyframe.interval?"),
-        (["video.mp4", "--model", "none.tflite"], "no such model"),
+        (["video.mp4", "--model", "none.tflite"], "none.tflite: there is no such file"),
         (["video.mp4", "--start", "99"], "video.mp4"),
         (["video.mp4", "--json", "nowhere/plan.json"], "nowhere/plan.json: cannot be written"),
         (["scene.json"], "scene.json"),
