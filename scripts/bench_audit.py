@@ -72,10 +72,11 @@ def audited_run(video: str, options: argparse.Namespace) -> Audit:
         overrides.append(("source.end", options.end))
     if options.fresh and folder.exists():
         shutil.rmtree(folder)
-    if not (folder / "run.json").exists():
+    record = folder / "run.json"
+    if not record.exists() or "audit" not in json.loads(record.read_text()):
         config = tempseg.load_config(options.config, overrides=overrides)
-        tempseg.run(video, folder, model=options.model, config=config)
-    return Audit.from_dict(json.loads((folder / "run.json").read_text())["audit"])
+        tempseg.run(video, folder, model=options.model, config=config, overwrite=True)
+    return Audit.from_dict(json.loads(record.read_text())["audit"])
 
 
 def plain_estimate(values: Sequence[float], *, population: int) -> Estimate:
