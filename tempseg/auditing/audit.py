@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from tempseg.build import build_per_frame_engine
 from tempseg.config import Config
 from tempseg.errors import SourceError
 from tempseg.evaluation.maps import VideoMaps
+from tempseg.evaluation.playback import SCENE_CHANGE
 from tempseg.evaluation.runs import RunNotes, read_run
 from tempseg.metrics.confusion import ConfusionMatrix
 from tempseg.metrics.fidelity import Fidelity, FidelityFloor
 from tempseg.metrics.judge import Judge
 from tempseg.protocols import FrameSource, Segmenter, WorkObserver
-from tempseg.types import Frame, LabelArray, UInt8Array
+from tempseg.types import FloatArray, Frame, LabelArray, UInt8Array
 
 __all__ = ["audit_run"]
 
@@ -33,7 +35,6 @@ CLOCK_S = 1e-3
 class _Answered:
     """What the segmenter says of a frame, and the picture that motion is judged by."""
 
-    place: int
     labels: LabelArray
     luma: UInt8Array
 
@@ -89,8 +90,7 @@ def audit_run(
             maps = VideoMaps(run.folder / "masks.mkv", len(run.numbers)).read(drawn)
             for place, labels in zip(drawn, maps, strict=True):
                 before, now = next(answers)
-                backward = judge.pair(before.luma, now.luma).backward
-                scorer.take(place, labels, before.labels, now.labels, backward)
+                scorer.take(place, labels, now.labels, _carried(before, now, judge))
                 if observer is not None:
                     observer.advance()
         return scorer.audit(between=len(between), seed=seed, wall_s=time.perf_counter() - start)
@@ -113,11 +113,13 @@ class _Scorer:
         self,
         place: int,
         labels: LabelArray,
-        before: LabelArray,
         now: LabelArray,
-        backward: np.ndarray[tuple[int, int, int], np.dtype[np.float32]],
+        before: tuple[LabelArray, FloatArray] | None,
     ) -> None:
-        """Take a frame: the run's labels, and the segmenter's of the frame before and of it."""
+        """Take a frame: the run's labels, the segmenter's, and its of the frame before.
+
+        The last with the motion to there; none where nothing before belongs to the frame.
+        """
         run = self._run
         if labels.shape != now.shape:
             raise SourceError(
@@ -130,7 +132,7 @@ class _Scorer:
                 run.numbers[place],
                 run.times_s[place],
                 self._fidelity.update(labels, now, frame=place, between=True),
-                self._floor.update(before, now, backward),
+                math.nan if before is None else self._floor.update(before[0], now, before[1]),
             )
         )
 
@@ -155,17 +157,27 @@ class _Scorer:
         )
 
 
+def _carried(
+    before: _Answered | None, now: _Answered, judge: Judge
+) -> tuple[LabelArray, FloatArray] | None:
+    """Return labels of the frame before and the motion to there; none across a cut."""
+    if before is None:
+        return None
+    pair = judge.pair(before.luma, now.luma)
+    return None if pair.scene_change > SCENE_CHANGE else (before.labels, pair.backward)
+
+
 def _answers(
     run: RunNotes,
     drawn: Sequence[int],
     source: FrameSource,
     segmenter: Segmenter,
     config: Config,
-) -> Iterator[tuple[_Answered, _Answered]]:
+) -> Iterator[tuple[_Answered | None, _Answered]]:
     """Yield what the segmenter says of the frame before each drawn one, and of that one."""
     if not drawn:
         return
-    wanted = {place - step for place in drawn for step in (0, 1)}
+    wanted = {max(0, place - step) for place in drawn for step in (0, 1)}
     asked, targets = build_per_frame_engine(config, segmenter), set(drawn)
     before: _Answered | None = None
     for place, frame in enumerate(source):
@@ -174,11 +186,8 @@ def _answers(
         _check_same(run, place, frame)
         (result,) = asked.push(frame)
         # A decoder's rows may be padded, which OpenCV's flow does not take.
-        now = _Answered(place, result.segmentation.labels, np.ascontiguousarray(frame.luma))
+        now = _Answered(result.segmentation.labels, np.ascontiguousarray(frame.luma))
         if place in targets:
-            # No frame between keyframes is the first.
-            assert before is not None
-            assert before.place == place - 1
             yield before, now
         before = now
         if place == drawn[-1]:

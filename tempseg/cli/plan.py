@@ -110,7 +110,10 @@ def _table(plan: RunPlan, out: Path | None) -> Table:
     share = f"{about}{len(plan.keyframes)} ({plan.keyframe_share:.1%}): {reasons}"
     table.add_row("keyframes", share)
     if not plan.exact:
-        table.add_row("", "estimated: the policy looks at labels, which only a run has")
+        told = "by the pictures alone; the policy looks at borders of labels too"
+        if plan.cost is not None:
+            told += f": estimated {plan.cost.keyframes} with the model, from the stretch it ran on"
+        table.add_row("estimated", told)
     table.add_row("at", _places(plan))
     cost = plan.cost
     if cost is None:

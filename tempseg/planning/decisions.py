@@ -7,18 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tempseg.build import build_engine
+from tempseg.build import build_engine, build_policy
 from tempseg.class_sets import class_set
 from tempseg.config import Config, load_config
+from tempseg.decisions import KeyframeReason
 from tempseg.protocols import FrameSource
 from tempseg.runners.local import stream
 from tempseg.runners.timing import StageTimes
-from tempseg.types import Frame, KeyframeReason, Placement, Prediction, SegmenterInfo
+from tempseg.types import Frame, Placement, Prediction, SegmenterInfo
 
-__all__ = ["Decided", "decided_by_motion", "decisions"]
-
-BY_MOTION = frozenset({"every", "interval", "adaptive"})
-"""Policies that decide by age and motion alone, so that nothing a segmenter says changes them."""
+__all__ = ["Decided", "decided_without_labels", "decisions"]
 
 GRID = (8, 8)
 
@@ -32,9 +30,12 @@ class Decided:
     reason: KeyframeReason | None
 
 
-def decided_by_motion(config: Config) -> bool:
-    """Tell whether a run takes exactly the keyframes that `decisions` gives."""
-    return config.keyframe.policy in BY_MOTION
+def decided_without_labels(config: Config) -> bool:
+    """Tell whether a run takes exactly the keyframes that `decisions` gives.
+
+    Other policies look at the borders of what is carried, which nobody knows without a segmenter.
+    """
+    return build_policy(config).by_age
 
 
 def decisions(source: FrameSource, config: Config) -> Iterator[Decided]:
@@ -48,12 +49,8 @@ def decisions(source: FrameSource, config: Config) -> Iterator[Decided]:
     SourceError
         When the source turns out to hold no frame, or stops being readable.
     """
-    # Nothing is held back or looked up: a decision is taken when its frame comes in.
-    without: dict[str, object] = {
-        "propagate.lookahead": 0,
-        "refine.smoothing": 0.0,
-        "refine.matching": False,
-    }
+    # Nothing is looked up: the decisions are all that is wanted.
+    without: dict[str, object] = {"refine.smoothing": 0.0, "refine.matching": False}
     engine = build_engine(load_config(overrides=config.set_keys() | without), _Placeholder())
     with stream(source, engine, times=StageTimes()) as results:
         for result in results:

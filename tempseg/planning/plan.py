@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tempseg.build import build_segmenter, build_source
 from tempseg.config import Config
-from tempseg.planning.decisions import Decided, decided_by_motion, decisions
+from tempseg.planning.decisions import Decided, decided_without_labels, decisions
 from tempseg.planning.rehearsal import Rehearsal, choose_stretch, rehearse
 from tempseg.planning.results import Cost, PlannedKeyframe, RunPlan
 from tempseg.protocols import FrameSource, Segmenter, WorkObserver
@@ -59,7 +59,7 @@ def make_plan(source: str, config: Config, *, observer: WorkObserver | None = No
         keyframes=tuple(
             PlannedKeyframe(d.index, d.time_s, d.reason) for d in decided if d.reason is not None
         ),
-        exact=decided_by_motion(config),
+        exact=decided_without_labels(config),
         cost=cost,
     )
 
@@ -82,15 +82,21 @@ def _cost(source: str, segmenter: Segmenter, config: Config, decided: Sequence[D
     found = rehearse(
         build_source(source, config), segmenter, config, stretch, part_s=_part_s(decided, stretch)
     )
-    wall_s = _wall_s(found, len(decided), sum(keyframes))
+    expected = sum(keyframes)
+    if not decided_without_labels(config):
+        # What the borders of real labels asked for on the stretch, they will elsewhere.
+        pictured = sum(keyframes[place] for place in stretch)
+        expected = min(len(decided), round(expected * found.keyframes / max(1, pictured)))
+    wall_s = _wall_s(found, len(decided), expected)
     # What loading and first calls took beyond the frames' own time comes once in a run too.
     loading_s = max(0.0, opening_s - _wall_s(found, opened.frames, opened.keyframes))
     call_s = found.segmenter_s / found.keyframes
     times = len(decided) / found.frames
-    between = len(decided) - sum(keyframes)
+    between = len(decided) - expected
     return Cost(
         rehearsed_frames=found.frames,
         rehearsed_keyframes=found.keyframes,
+        keyframes=expected,
         wall_s=wall_s + loading_s,
         audit_s=2 * min(config.run.audit, between) * call_s,
         segmenter_ms=call_s * 1000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from tempseg.types import KeyframeReason
+from tempseg.decisions import KeyframeReason
 
 __all__ = ["Cost", "PlannedKeyframe", "RunPlan"]
 
@@ -36,6 +36,8 @@ class Cost:
     ----------
     rehearsed_frames, rehearsed_keyframes : int
         Of the stretch.
+    keyframes : int
+        Expected of the run: the plan's own where that is exact, else corrected by the stretch.
     wall_s : float
         As `totals.wall_s` of `run.json`: page and audit come on top.
     audit_s : float
@@ -52,6 +54,7 @@ class Cost:
 
     rehearsed_frames: int
     rehearsed_keyframes: int
+    keyframes: int
     wall_s: float
     audit_s: float
     segmenter_ms: float
@@ -78,7 +81,8 @@ class RunPlan:
         From the first frame's time to the last's.
     keyframes : tuple of PlannedKeyframe
     exact : bool
-        Whether a run takes these very keyframes; estimated where its policy looks at labels.
+        Whether a run takes these very keyframes. Estimated where its policy looks at the borders
+        of labels: these are then the keyframes that the pictures alone ask for.
     cost : Cost or None
         None without a model.
     """
@@ -111,7 +115,7 @@ class RunPlan:
         return (
             f"the segmenter is cheaper than carrying ({cost.segmenter_ms:.1f} ms a call against "
             f"{cost.carrying_ms:.1f} ms a frame): for time alone run it on every frame, with "
-            "keyframe.policy=interval and keyframe.interval=1"
+            "keyframe.policy=every"
         )
 
     def as_dict(self) -> dict[str, object]:

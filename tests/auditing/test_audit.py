@@ -150,6 +150,16 @@ def test_every_frame_a_keyframe_leaves_nothing_to_audit(clip, tmp_path):
     assert "Nothing to audit" in (tmp_path / "run" / "report.html").read_text()
 
 
+def test_shots_that_begin_without_a_keyframe_are_audited(clip, tmp_path):
+    config = {"keyframe.policy": "span", "run.audit": 1000}
+    audit = _run(clip, tmp_path / "run", **config).audit
+    assert audit.complete
+    assert audit.between > 0
+    for frame in audit.frames:
+        assert 0 <= frame.fidelity <= 1
+        assert np.isnan(frame.floor) == (frame.index == 0)
+
+
 def test_no_audit_is_the_default(clip, tmp_path):
     assert _run(clip, tmp_path / "run").audit is None
 

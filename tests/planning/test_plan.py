@@ -11,10 +11,10 @@ import sys
 import pytest
 
 import tempseg
+from tempseg.decisions import KeyframeReason
 from tempseg.errors import ConfigError, ModelError, SourceError
 from tempseg.planning import Cost, PlannedKeyframe, RunPlan
 from tempseg.planning.rehearsal import choose_stretch
-from tempseg.types import KeyframeReason
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,11 @@ def street(tmp_path_factory):
 
 
 POLICIES = {
-    "adaptive": {"keyframe.drift_threshold": 0.05},
+    "forced": {"keyframe.policy": "interval", "keyframe.forced": [4, 33]},
     "interval": {"keyframe.policy": "interval", "keyframe.interval": 7},
-    "every": {"keyframe.policy": "interval", "keyframe.interval": 1},
-    "causal": {"propagate.lookahead": 0},
-    "part": {"source.start": 1.2, "source.end": 3.0},
+    "every": {"keyframe.policy": "every"},
+    "causal": {"keyframe.policy": "interval", "propagate.lookahead": 0},
+    "part": {"keyframe.policy": "interval", "source.start": 1.2, "source.end": 3.0},
 }
 
 
@@ -55,6 +55,14 @@ def test_keyframes_are_those_of_the_run(street, tmp_path, name):
     assert plan.reasons == summary.totals.reasons
     assert plan.keyframe_share == summary.totals.keyframe_share
     assert plan.duration_s == pytest.approx(summary.totals.duration_s)
+
+
+@pytest.mark.parametrize("policy", ["adaptive", "share", "span"])
+def test_policies_that_look_at_borders_are_called_estimated(street, policy):
+    config = {"keyframe.policy": policy, "source.end": 1.0}
+    plan = tempseg.plan(street / "video.mp4", config=config)
+    assert not plan.exact
+    assert plan.keyframes
 
 
 def test_without_a_model_only_keyframes_are_told(street):
@@ -111,7 +119,7 @@ def test_wrong_source_model_and_config_are_told_as_by_run(street, tmp_path):
 
 
 def _plan(*, segmenter_ms, carrying_ms, keyframes=10):
-    cost = Cost(96, 7, 9.0, 0.0, segmenter_ms, carrying_ms, 1.0, 2.0, 300.0)
+    cost = Cost(96, 7, 10, 9.0, 0.0, segmenter_ms, carrying_ms, 1.0, 2.0, 300.0)
     places = tuple(PlannedKeyframe(i, i / 25, KeyframeReason.DRIFT) for i in range(keyframes))
     return RunPlan("clip.mp4", 100, 3.96, places, True, cost)
 
@@ -162,7 +170,8 @@ def test_command_takes_the_options_of_a_run_and_writes_nothing(street, tmp_path)
     assert os.listdir(tmp_path) == ["plan.json"]
     told = json.loads((tmp_path / "plan.json").read_text())
     assert told["frames"] == 100
-    assert told["exact"] is True
+    assert told["exact"] is False
+    assert told["cost"]["keyframes"] >= 1
     assert told["keyframes"][0] == {"index": 0, "time_s": 0.0, "reason": "first"}
     assert told["cost"]["overlay_mb"] == 0
 
@@ -190,6 +199,7 @@ def test_bad_input_is_one_line_and_status_2(street, arguments, told):
 def test_keyframes_of_a_real_video_are_those_of_the_run(shared, tmp_path, name):
     video = shared / "data" / "videos" / name
     config = {"source.end": 4, "output.overlay": False, "output.report": False}
+    config |= {"keyframe.policy": "interval"}
     plan = tempseg.plan(video, config=config)
     tempseg.run(video, tmp_path / "run", model="street", config=config)
     assert [(k.index, k.reason.value) for k in plan.keyframes] == _keyframes(tmp_path / "run")
