@@ -13,7 +13,14 @@ from tempseg.flows import DisFlow
 from tempseg.outputs import FrameTableSink, LabelSink, OverlayPainter, OverlaySink
 from tempseg.policies import AdaptivePolicy, IntervalPolicy
 from tempseg.propagate import BlendSettings
-from tempseg.protocols import FrameSource, KeyframePolicy, ResultSink, Segmenter, StageTimer
+from tempseg.protocols import (
+    FlowEstimator,
+    FrameSource,
+    KeyframePolicy,
+    ResultSink,
+    Segmenter,
+    StageTimer,
+)
 from tempseg.segmenters import SegmenterOptions, open_segmenter
 from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
 from tempseg.video import AudioTracks, LabelEncoder, OverlayEncoder, open_source
@@ -79,9 +86,13 @@ def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Seg
 
 
 def build_engine(
-    config: Config, segmenter: Segmenter, *, timer: StageTimer | None = None
+    config: Config,
+    segmenter: Segmenter,
+    *,
+    flow: FlowEstimator | None = None,
+    timer: StageTimer | None = None,
 ) -> Engine:
-    """Return the engine around a segmenter."""
+    """Return the engine around a segmenter; `flow` stands for what the config asks for."""
     wanted = config.propagate
     settings = EngineSettings(
         lookahead=wanted.lookahead,
@@ -99,7 +110,7 @@ def build_engine(
     )
     return Engine(
         segmenter,
-        DisFlow(config.flow.preset),
+        DisFlow(config.flow.preset) if flow is None else flow,
         policy=_policy(config),
         settings=settings,
         timer=timer,

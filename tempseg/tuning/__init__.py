@@ -1,0 +1,1 @@
+"""Record a video once, replay configs on it, choose the best."""
