@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         TempsegError,
     )
     from tempseg.evaluation import Evaluation, compare, evaluate
+    from tempseg.trade_off import tune
     from tempseg.types import Frame, FrameResult, KeyframeReason, Origin, Prediction, Segmentation
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "run",
     "segment",
     "synthesise",
+    "tune",
 ]
 
 _HOMES = {
@@ -77,6 +79,7 @@ _HOMES = {
         "TempsegError",
     ),
     "tempseg.evaluation": ("Evaluation", "compare", "evaluate"),
+    "tempseg.trade_off": ("tune",),
     "tempseg.types": (
         "Frame",
         "FrameResult",

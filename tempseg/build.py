@@ -28,6 +28,7 @@ from tempseg.zoo import entry_for, resolve_model
 
 __all__ = [
     "build_engine",
+    "build_policy",
     "build_segmenter",
     "build_sinks",
     "build_source",
@@ -111,7 +112,7 @@ def build_engine(
     return Engine(
         segmenter,
         DisFlow(config.flow.preset) if flow is None else flow,
-        policy=_policy(config),
+        policy=build_policy(config),
         settings=settings,
         timer=timer,
     )
@@ -178,7 +179,8 @@ def _overlay_encoder(
     return opened
 
 
-def _policy(config: Config) -> KeyframePolicy:
+def build_policy(config: Config) -> KeyframePolicy:
+    """Return what decides on keyframes."""
     wanted = config.keyframe
     if wanted.policy == "interval":
         return IntervalPolicy(wanted.interval)

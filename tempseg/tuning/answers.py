@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tempseg.errors import ModelError, OutputError
 from tempseg.kernels import carry
@@ -48,7 +49,7 @@ def packed(prediction: Prediction, *, ms: float = 0.0) -> bytes:
         winners = cast(LabelArray, np.empty((height, width), np.uint16))
         carry.pack(prediction.scores, scores, winners)
         # Classes one after the other: flat stretches, which compress.
-        arrays = [np.ascontiguousarray(scores.transpose(2, 0, 1)), winners]
+        arrays: list[NDArray[Any]] = [np.ascontiguousarray(scores.transpose(2, 0, 1)), winners]
     else:
         assert prediction.labels is not None
         arrays = [np.ascontiguousarray(prediction.labels)]
@@ -78,14 +79,14 @@ def unpacked(content: bytes) -> tuple[Prediction, float]:
     """
     if not content.startswith(_MAGIC) or len(content) < len(_MAGIC) + 8:
         raise ValueError("is no answer")
-    (expected,) = struct.unpack("<I", content[-4:])
-    if zlib.crc32(content[:-4]) != expected:
+    if struct.pack("<I", zlib.crc32(content[:-4])) != content[-4:]:
         raise ValueError("is damaged")
     begins = len(_MAGIC) + 4
-    (length,) = struct.unpack("<I", content[len(_MAGIC) : begins])
+    length = int.from_bytes(content[len(_MAGIC) : begins], "little")
     told: dict[str, Any] = json.loads(content[begins : begins + length])
     raw = zlib.decompress(content[begins + length : -4])
-    arrays, offset = [], 0
+    arrays: list[NDArray[Any]] = []
+    offset = 0
     for name, shape in told["arrays"]:
         count = int(np.prod(shape))
         array = np.frombuffer(raw, np.dtype(name), count, offset).reshape(shape)
@@ -104,8 +105,8 @@ def _unpacked_scores(by_class: UInt8Array, winners: LabelArray) -> FloatArray:
     """Return scores (h, w, C) that pack to the same bytes and have the same winners."""
     scores = np.ascontiguousarray(by_class.transpose(1, 2, 0)).astype(np.float32)
     scores /= np.float32(255)
-    rows, columns = np.indices(winners.shape, sparse=True)
-    scores[rows, columns, winners] += np.float32(_LEAD)
+    height, width = winners.shape
+    scores[np.arange(height)[:, None], np.arange(width), winners] += np.float32(_LEAD)
     return scores
 
 
@@ -216,4 +217,3 @@ class KnownSegmenter:
         self.ms[frame.index] = ms
         self._store.put(frame.index, prediction, ms=ms)
         return prediction
-

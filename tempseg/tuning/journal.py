@@ -6,6 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -215,12 +216,12 @@ class JournalWriter:
         self._log.flush()
 
     def _close(self) -> None:
-        for file in (*self._files.values(), *([self._log] if self._log else [])):
-            try:
+        files: list[IO[bytes] | IO[str]] = list(self._files.values())
+        files += [] if self._log is None else [self._log]
+        for file in files:
+            # What could not be flushed is not in the journal either.
+            with suppress(OSError):
                 file.close()
-            except OSError:
-                # What could not be flushed is not in the journal either.
-                continue
 
     def _failure(self, error: OSError) -> OutputError:
         return OutputError(

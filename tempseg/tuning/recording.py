@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -150,10 +149,10 @@ class RecordedFlow:
                 break
             if _same(target, now) and _same(source, before):
                 self._at = at
-                return self._onto[at]
+                return cast(FloatArray, self._onto[at])
             if _same(target, before) and _same(source, now):
                 self._at = at
-                return self._back[at]
+                return cast(FloatArray, self._back[at])
         self.estimated += 1
         return self._live.estimate(target, source)
 
@@ -359,5 +358,3 @@ def _timed(head: Frame, frames: Iterator[Frame]) -> Iterator[tuple[Frame, float]
     for frame in frames:
         yield frame, clock() - start
         start = clock()
-
-

@@ -101,7 +101,7 @@ class Material:
     def forward(self, place: int) -> FloatArray:
         """Return where the pixels of the frame before lie on this one; nan where nowhere."""
         stored = self.judged.array("forward")[place]
-        field = stored.astype(np.float32)
+        field: FloatArray = stored.astype(np.float32)
         np.copyto(field, np.float32(np.nan), where=stored == _NOWHERE)
         return field
 
@@ -154,15 +154,11 @@ def prepare(
     final.ms, final.calls = known.ms, known.calls
     material_labels = _Labels(recording, labels, final.info)
     judged, floor_pairs = _judge(recording, store, material_labels, observer)
-    cuts = frozenset(
-        place for place, row in enumerate(judged.rows) if row["change"] > SCENE_CHANGE
-    )
+    cuts = frozenset(place for place, row in enumerate(judged.rows) if row["change"] > SCENE_CHANGE)
     return Material(recording, final, judged, cuts, floor_pairs, labels)
 
 
-def _answer_folder(
-    recording: Recording, config: Config, info: SegmenterInfo, cache: Path
-) -> Path:
+def _answer_folder(recording: Recording, config: Config, info: SegmenterInfo, cache: Path) -> Path:
     """Return where a model's answers to a recording lie.
 
     Masks that lie on the disk anyway, and functions that nobody can tell from one another by their

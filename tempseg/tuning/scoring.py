@@ -87,7 +87,7 @@ class _OwnTime:
         self.seconds = 0.0
 
     @contextmanager
-    def measure(self, stage: str, frame_index: int) -> Iterator[None]:
+    def measure(self, stage: str, frame_index: int) -> Iterator[None]:  # noqa: ARG002 - all alike
         """Count the time inside, of the stage that is carrying."""
         start = time.thread_time()
         try:
@@ -112,9 +112,7 @@ class Tally:
         self._temporal = TemporalConsistency(material.classes, void=material.void)
         truth = next((study.truth for study in studies if study.truth), None)
         self._confusion = (
-            None
-            if truth is None
-            else ConfusionMatrix(truth.classes.count, void=truth.classes.void)
+            None if truth is None else ConfusionMatrix(truth.classes.count, void=truth.classes.void)
         )
         self.frames = 0
         self._carry_s = 0.0
@@ -204,4 +202,3 @@ def part_of(frames: int, part: float) -> int:
     (100, 60, 20)
     """
     return min(frames, max(LEAST_PART, round(frames * part)))
-

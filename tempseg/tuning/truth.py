@@ -91,7 +91,7 @@ class _Frames:
     def __len__(self) -> int:
         return len(self.stems or ())
 
-    def read(self, places: Sequence[int]) -> Iterator[LabelArray]:
+    def read(self, places: Sequence[int]) -> Iterator[LabelArray]:  # noqa: ARG002 - never
         """Raise: they are not stored."""
         raise SourceError(f"{self.source}: its label maps are not stored")
 
