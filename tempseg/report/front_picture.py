@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tempseg.report.markup import Markup, element, join
+from tempseg.tuning.pareto import front as pareto
 
 if TYPE_CHECKING:
     from tempseg.tuning import Tuning
@@ -143,7 +144,11 @@ def _panel(
     names: bool = False,
 ) -> list[Markup]:
     truth = tuning.by_truth
-    known = [(m, cost) for m, cost in costs if not math.isnan(m.quality(truth=truth))]
+    known = [
+        (m, cost)
+        for m, cost in costs
+        if not math.isnan(m.quality(truth=truth)) and (truth or not _is_per_frame(m))
+    ]
     xs = _axis([cost for _, cost in known], LEFT, WIDTH - RIGHT, log=True)
     levels = [m.quality(truth=truth) for m, _ in known]
     shows_floor = not truth and not math.isnan(tuning.floor)
@@ -165,8 +170,9 @@ def _panel(
         for x, y in [place(m)]
     ]
     interval = [m for m, _ in known if m.trial.keys.get("keyframe.policy") == "interval"]
-    for kind, line in (("interval", interval), ("front", front)):
-        ordered = sorted((m for m in line if id(m) in cost_of), key=lambda m: cost_of[id(m)])
+    best = pareto([(cost_of[id(m)], m.quality(truth=truth)) for m in interval])
+    for kind, line in (("interval", [interval[i] for i in best]), ("front", front)):
+        ordered = [m for m in line if id(m) in cost_of]
         points = [place(m) for m in ordered]
         parts.append(
             element("polyline", points=" ".join(f"{x},{y}" for x, y in points), class_=kind)
@@ -192,9 +198,16 @@ def _panel(
             )
         )
     if names:
-        parts.append(_text(LEFT + 8, HEIGHT - BOTTOM - 24, "policy interval", kind="interval"))
-        parts.append(_text(LEFT + 8, HEIGHT - BOTTOM - 8, "the front", kind="front"))
+        right, low = WIDTH - RIGHT - 4, HEIGHT - BOTTOM
+        told = "best of policy interval"
+        parts.append(_text(right, low - 26, told, anchor="end", kind="interval"))
+        parts.append(_text(right, low - 10, "best of all", anchor="end", kind="front"))
     return parts
+
+
+def _is_per_frame(m: Measured) -> bool:
+    """Return whether the model runs on every frame: of course it agrees with itself there."""
+    return m.figures.keyframes == m.figures.frames
 
 
 def _told(m: Measured, tuning: Tuning) -> Markup:
@@ -245,10 +258,14 @@ def _steps(low: float, high: float) -> list[float]:
 
 
 def _log_steps(low: float, high: float) -> list[float]:
-    """Return values by 1, 2, 5 and so on."""
+    """Return round values, closer where there is little between."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    every = [m * 10.0**p for p in range(first, last + 1) for m in (1, 2, 5)]
-    return [value for value in every if low <= value <= high]
+    for marks in ((1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 8)):
+        every = [round(m * 10.0**p, 10) for p in range(first, last + 1) for m in marks]
+        found = [value for value in every if low <= value <= high]
+        if len(found) > 3:
+            break
+    return found
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:

@@ -89,7 +89,8 @@ def _reading(tuning: Tuning) -> str:
     )
     return (
         f"Up is {worth}; left is cheaper. {'' if tuning.by_truth else floor}"
-        "The ring is the config that was chosen. A point names its config under the mouse."
+        "The ring is the config that was chosen. A point names its config under the mouse. "
+        "Tables have the model on every frame too, whose fidelity to itself is 1."
     )
 
 
