@@ -19,7 +19,7 @@ from tempseg.tuning.cost import StageMs, measure_stages
 from tempseg.tuning.recording import Recording, record
 from tempseg.tuning.reference import Material, open_model, prepare
 from tempseg.tuning.results import Choice, Tuning, TuningNotes, choose_among
-from tempseg.tuning.sample import draw_pieces
+from tempseg.tuning.sample import Piece, draw_pieces
 from tempseg.tuning.scoring import Study
 from tempseg.tuning.search import IN_FULL, Search, search
 from tempseg.tuning.space import trials
@@ -144,7 +144,7 @@ def _taken(
     pieces = draw_pieces(spec, video, config, frames=sample, seed=seed)
     recordings = [record(piece, config, cache, observer=observer) for piece in pieces]
     frames = video.frame_count or 0
-    if len(pieces) == 1:
+    if pieces == [Piece(spec, config.source.start, config.source.end)]:
         frames = recordings[0].journal.rows[-1]["index"] + 1
     return _Taken(recordings, frames, before)
 
