@@ -56,7 +56,7 @@ def test_the_chosen_config_runs_to_the_figures_it_promised(scene, done, tmp_path
         config={"keyframe.policy": "interval", "keyframe.interval": 1},
     )
     found = evaluate(best, reference=per_frame)
-    assert found.settings.cuts == ()
+    assert found.settings.cuts == (24,)
     figures = tuning.choice.measured.figures
     run = json.loads((best / "run.json").read_text())["totals"]
     assert (run["frames"], run["keyframes"]) == (figures.frames, figures.keyframes)
@@ -184,10 +184,8 @@ def test_truth_of_some_frames_is_matched_on_a_sample(scene, source, tmp_path):
         truths=[TruthRequest(scene / "labels")],
     )
     assert sorted(study.truth.maps) == list(range(16))
-    every = config.model_copy(
-        update={
-            "keyframe": config.keyframe.model_copy(update={"policy": "interval", "interval": 1})
-        }
+    every = load_config(
+        overrides=config.set_keys() | {"keyframe.policy": "interval", "keyframe.interval": 1}
     )
     # The model is the truth itself, and each frame has met its own.
     assert score([study], every)[0].miou == 1.0
