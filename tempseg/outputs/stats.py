@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from tempseg.decisions import Evidence
 from tempseg.errors import OutputError
-from tempseg.types import Evidence, FrameResult
+from tempseg.types import FrameResult
 
 __all__ = ["FrameTableSink"]
 
@@ -17,7 +18,7 @@ EVIDENCE = tuple(field.name for field in fields(Evidence))
 
 
 class FrameTableSink:
-    """Writes `frames.csv`: index, time, origin, reason, evidence, milliseconds a stage.
+    """Writes `frames.csv`: index, time, origin, reason, evidence, verdict, ms a stage.
 
     Parameters
     ----------
@@ -43,12 +44,20 @@ class FrameTableSink:
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._row(["index", "time_s", "origin", "reason", *EVIDENCE, *(f"{s}_ms" for s in stages)])
+        self._row(
+            [
+                *("index", "time_s", "origin", "reason", "shot"),
+                *EVIDENCE,
+                *("measure", "threshold"),
+                *(f"{stage}_ms" for stage in stages),
+            ]
+        )
 
     def write(self, result: FrameResult) -> None:
         """Add a frame's row."""
         evidence = result.evidence
         seen = [getattr(evidence, name) for name in EVIDENCE] if evidence else [""] * len(EVIDENCE)
+        verdict = result.verdict
         spent = self._take_timings(result.frame.index)
         self._row(
             [
@@ -56,7 +65,10 @@ class FrameTableSink:
                 f"{result.frame.time_s:.6f}",
                 result.origin.value,
                 result.reason.value if result.reason else "",
+                result.shot,
                 *(f"{value:.6g}" if isinstance(value, float) else value for value in seen),
+                verdict.measure if verdict else "",
+                f"{verdict.threshold:.6g}" if verdict else "",
                 *(f"{spent.get(stage, 0.0) * 1000:.3f}" for stage in self._stages),
             ]
         )

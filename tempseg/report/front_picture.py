@@ -198,10 +198,10 @@ def _panel(
             )
         )
     if names:
-        right, low = WIDTH - RIGHT - 4, HEIGHT - BOTTOM
+        end, low = WIDTH - RIGHT - 4, HEIGHT - BOTTOM
         told = "best of policy interval"
-        parts.append(_text(right, low - 26, told, anchor="end", kind="interval"))
-        parts.append(_text(right, low - 10, "best of all", anchor="end", kind="front"))
+        parts.append(_text(end, low - 26, told, anchor="end", kind="interval"))
+        parts.append(_text(end, low - 10, "best of all", anchor="end", kind="front"))
     return parts
 
 

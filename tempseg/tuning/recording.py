@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from tempseg.build import build_source
 from tempseg.config import Config, load_config
 from tempseg.errors import OutputError, SourceError
 from tempseg.flows import DisFlow
+from tempseg.flows.inverse_search import SETTINGS
 from tempseg.motion import Step, Stepper, working_size
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FlowEstimator, FrameSource, WorkObserver
@@ -35,7 +37,7 @@ from tempseg.types import (
     VideoInfo,
 )
 
-__all__ = ["FORMAT", "RecordedFlow", "Recording", "part_config", "record"]
+__all__ = ["FORMAT", "RecordedFlow", "Recording", "check_room", "part_config", "record"]
 
 _log = logging.getLogger(__name__)
 
@@ -240,6 +242,8 @@ def record(
             "part": [piece.start, piece.end],
             "frame_rate": own.source.frame_rate,
             "flow": own.flow.model_dump(mode="json"),
+            # Another estimator, and what it said before is no longer what a run would see.
+            "estimator": [cv2.__version__, *SETTINGS[own.flow.preset]],
             "size": [video.height, video.width],
         }
         folder = cache / "recordings" / digest(told)
@@ -251,7 +255,7 @@ def record(
         if journal.end is None or not journal.rows:
             if observer is not None:
                 observer.begin(f"record {Path(piece.spec).name}", video.frame_count or 0)
-            _check_room(folder, layers, (video.frame_count or 1) - len(journal.rows))
+            check_room(folder, layers, (video.frame_count or 1) - len(journal.rows))
             _write(journal, source, (head, frames), own, observer)
             journal = Journal.read(folder, "frames", layers, told)
         if journal.end is None:
@@ -283,8 +287,13 @@ def _has_luma(layers: Any) -> bool:
     return any(layer.name == "luma" for layer in layers)
 
 
-def _check_room(folder: Path, layers: list[Layer], frames: int) -> None:
-    """Raise before the work where the disk has no room for it."""
+def check_room(folder: Path, layers: Sequence[Layer], frames: int) -> None:
+    """Raise before the work where the disk has no room for it.
+
+    Raises
+    ------
+    OutputError
+    """
     needed = sum(layer.nbytes for layer in layers) * max(frames, 1)
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free

@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ from tempseg.segmenters import NetworkSegmenter
 from tempseg.tuning.answers import AnswerStore, KnownSegmenter
 from tempseg.tuning.fingerprint import digest
 from tempseg.tuning.journal import Journal, JournalWriter, Layer
-from tempseg.tuning.recording import FORMAT, Recording
+from tempseg.tuning.recording import FORMAT, Recording, check_room
 from tempseg.tuning.replay import replay
 from tempseg.types import FloatArray, LabelArray, SegmenterInfo
 
@@ -165,7 +166,13 @@ def _answer_folder(recording: Recording, config: Config, info: SegmenterInfo, ca
     bytes, are asked again each time: their answers lie beside, and are dropped at the end.
     """
     keys = config.segmenter.model_dump(mode="json", exclude={"model", "threads", "batch"})
-    told = {"format": FORMAT, "sha256": info.sha256, "runtime": info.runtime, "keys": keys}
+    told = {
+        "format": FORMAT,
+        "tempseg": version("tempseg"),
+        "sha256": info.sha256,
+        "runtime": info.runtime,
+        "keys": keys,
+    }
     if not remembered(info):
         return cache / "passing" / digest(told | {"name": info.name, "of": str(recording.folder)})
     return cache / "answers" / f"{recording.folder.name}-{digest(told)}"
@@ -250,6 +257,8 @@ def _judge(
     if observer is not None:
         observer.begin("judge motion", len(recording))
     writes = journal.end is None
+    if writes:
+        check_room(recording.folder, layers, len(recording) - len(journal.rows))
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from tempseg.build import build_engine
 from tempseg.config import Config
+from tempseg.decisions import KeyframeReason
 from tempseg.motion import Step
 from tempseg.protocols import Segmenter, StageTimer
 from tempseg.tuning.recording import Recording
-from tempseg.types import FrameResult, KeyframeReason
+from tempseg.types import FrameResult
 
 __all__ = ["Keyframes", "is_cut", "keyframes_of", "replay"]
 

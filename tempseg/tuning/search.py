@@ -15,9 +15,8 @@ from tempseg.config import Config
 from tempseg.protocols import WorkObserver
 from tempseg.segmenters.network import available_threads
 from tempseg.tuning.cost import StageMs
-from tempseg.tuning.decisions import Decisions
+from tempseg.tuning.decisions import Decided, Decisions
 from tempseg.tuning.pareto import layers
-from tempseg.tuning.replay import Keyframes
 from tempseg.tuning.scoring import Figures, Study, part_of, score
 from tempseg.tuning.space import Trial
 
@@ -95,9 +94,8 @@ class _Candidate:
     """Configs that give the same, by the first of them."""
 
     trial: Trial
-    keyframes: tuple[Keyframes, ...] | None
     same_as: tuple[str, ...]
-    share: float
+    keyframes: int
 
 
 def search(
@@ -111,8 +109,8 @@ def search(
 ) -> Search:
     """Return the configs that matter, measured on all frames.
 
-    First the keyframes of every config are told, which needs no carrying; configs that take the
-    same keyframes and carry alike are one. Of one policy and nearly one share a few are kept. The
+    First the keyframes of every config are told, with nothing carried; configs that take the same
+    keyframes and carry alike are one. Of one policy and nearly one share a few are kept. The
     rest are measured on the first part of each recording, and the best layers of that on all of it.
     What was given and the policy `interval` are always measured in full.
 
@@ -193,53 +191,35 @@ class _Crew:
 
 def _told(
     studies: Sequence[Study], trials: Sequence[Trial], crew: _Crew
-) -> list[tuple[Trial, tuple[Keyframes, ...] | None]]:
-    """Return each config's keyframes, where they follow from the pictures alone."""
-    memory = [Decisions(s.material.recording, s.material.segmenter.info) for s in studies]
+) -> list[tuple[Trial, tuple[Decided, ...]]]:
+    """Return what each config decides on each recording."""
+    memory = [Decisions(s.material.recording, s.material.segmenter) for s in studies]
 
-    def told(trial: Trial) -> tuple[Keyframes, ...] | None:
-        if not trial.by_picture:
-            return None
+    def told(trial: Trial) -> tuple[Decided, ...]:
         return tuple(decisions.of(trial.config) for decisions in memory)
 
     return list(zip(trials, crew.all("tell keyframes", trials, told), strict=True))
 
 
-def _distinct(
-    told: Iterable[tuple[Trial, tuple[Keyframes, ...] | None]],
-) -> list[_Candidate]:
+def _distinct(told: Iterable[tuple[Trial, tuple[Decided, ...]]]) -> list[_Candidate]:
     """Return one candidate for all configs that give the same, the first of them."""
     groups: dict[object, list[Trial]] = {}
-    places: dict[object, tuple[Keyframes, ...] | None] = {}
-    for trial, keyframes in told:
+    counts: dict[object, int] = {}
+    for trial, decided in told:
         config = trial.config
-        carried = (
-            config.propagate.model_dump_json(),
-            config.refine.model_dump_json(),
-        )
-        key: object = (trial.name,) if keyframes is None else (_bare(keyframes), *carried)
+        carried = config.propagate.model_dump_json(), config.refine.model_dump_json()
+        key: object = (tuple(one.places for one in decided), *carried)
         groups.setdefault(key, []).append(trial)
-        places[key] = keyframes
+        counts[key] = sum(len(one.keyframes) for one in decided)
     return [
-        _Candidate(
-            group[0],
-            places[key],
-            tuple(trial.name for trial in group[1:]),
-            math.nan if places[key] is None else float(sum(map(len, places[key] or ()))),
-        )
+        _Candidate(group[0], tuple(trial.name for trial in group[1:]), counts[key])
         for key, group in groups.items()
     ]
 
 
-def _bare(keyframes: tuple[Keyframes, ...]) -> tuple[tuple[tuple[int, bool], ...], ...]:
-    """Return places, and which of them begin a shot: what carrying depends on."""
-    shots = ("first", "scene_cut")
-    return tuple(tuple((place, why in shots) for place, why in one) for one in keyframes)
-
-
 def _is_baseline(candidate: _Candidate) -> bool:
     policy = candidate.trial.keys.get("keyframe.policy")
-    return not candidate.trial.keys or policy == "interval"
+    return not candidate.trial.keys or policy in ("interval", "every")
 
 
 def _thinned(candidates: Sequence[_Candidate]) -> list[_Candidate]:
@@ -248,10 +228,7 @@ def _thinned(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     counts: dict[object, int] = {}
     for candidate in candidates:
         keyframe = candidate.trial.config.keyframe
-        if math.isnan(candidate.share):
-            kept.append(candidate)
-            continue
-        level = round(math.log(max(candidate.share, 1)) / math.log1p(ALIKE))
+        level = round(math.log(max(candidate.keyframes, 1)) / math.log1p(ALIKE))
         key = (keyframe.policy, level, candidate.trial.config.propagate.lookahead)
         counts[key] = counts.get(key, 0) + 1
         if counts[key] <= MOST_ALIKE:
@@ -275,9 +252,8 @@ def _promising(
     )
     points = []
     for candidate, figures in zip(candidates, found, strict=True):
-        cost = figures.share if math.isnan(candidate.share) else candidate.share
         worth = figures.miou if truth else figures.fidelity_between
-        points.append((cost, 0.0 if math.isnan(worth) else worth))
+        points.append((candidate.keyframes, 0.0 if math.isnan(worth) else worth))
     kept: list[int] = []
     for layer in layers(points):
         kept += layer[: count - len(kept)]

@@ -25,14 +25,11 @@ class Family:
         Tried in all combinations that make a valid config.
     longest : str
         The key that holds the longest interval; empty where there is none.
-    by_picture : bool
-        Whether keyframes follow from the pictures alone, not from what the model says of them.
     """
 
     policy: str
     values: Mapping[str, Sequence[object]]
     longest: str = ""
-    by_picture: bool = True
 
 
 SPACE: tuple[Family, ...] = (
@@ -42,14 +39,30 @@ SPACE: tuple[Family, ...] = (
         longest="keyframe.interval",
     ),
     Family(
+        "share",
+        {
+            "keyframe.share": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5),
+            "keyframe.min_interval": (1, 3),
+        },
+    ),
+    Family(
+        "span",
+        {
+            "keyframe.doubt_threshold": (0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0),
+            "keyframe.span_threshold": (0.1, 0.2, 0.3, 0.5, 1.0),
+        },
+    ),
+    Family(
         "adaptive",
         {
-            "keyframe.drift_threshold": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5),
-            "keyframe.min_interval": (2, 3, 5, 8),
-            "keyframe.max_interval": (10, 15, 20, 30, 60),
+            "keyframe.drift_threshold": (0.05, 0.1, 0.15, 0.25, 0.5),
+            "keyframe.doubt_threshold": (0.5, 1.0, 2.0, 4.0, 8.0),
+            "keyframe.min_interval": (2, 4),
+            "keyframe.max_interval": (10, 15, 25, 40),
         },
         longest="keyframe.max_interval",
     ),
+    Family("every", {}),
 )
 """The one table. A policy that is added to the engine is added here."""
 
@@ -67,14 +80,11 @@ class Trial:
     keys : mapping of str to object
         What it changes, by full key.
     config : Config
-    by_picture : bool
-        Whether its keyframes can be told without the model.
     """
 
     name: str
     keys: Mapping[str, object]
     config: Config
-    by_picture: bool = True
 
 
 def trials(base: Config, fixed: Sequence[str] = ()) -> list[Trial]:
@@ -93,8 +103,7 @@ def trials(base: Config, fixed: Sequence[str] = ()) -> list[Trial]:
     """
     known = get_args(KeyframeConfig.model_fields["policy"].annotation)
     given = base.keyframe.policy
-    by_picture = all(family.by_picture for family in SPACE if family.policy == given)
-    found = [Trial("as given", {}, base, by_picture)]
+    found = [Trial("as given", {}, base)]
     seen = {base.model_dump_json()}
     for family in SPACE:
         if family.policy not in known or ("keyframe.policy" in fixed and family.policy != given):
@@ -107,7 +116,7 @@ def trials(base: Config, fixed: Sequence[str] = ()) -> list[Trial]:
                 continue
             if config.model_dump_json() not in seen:
                 seen.add(config.model_dump_json())
-                found.append(Trial(_name(keys), keys, config, family.by_picture))
+                found.append(Trial(_name(keys), keys, config))
     return found
 
 

@@ -27,6 +27,11 @@ CONFIGS = (
     {"propagate.keyframes_per_side": 1, "refine.smoothing": 0.0},
     {"refine.matching": False, "refine.void_unexplained": True},
     {"keyframe.scene_threshold": 0.05},
+    {"keyframe.policy": "share", "keyframe.share": 0.1},
+    {"keyframe.policy": "share", "keyframe.share": 0.2, "propagate.lookahead": 4},
+    {"keyframe.policy": "span", "keyframe.doubt_threshold": 1.0, "keyframe.span_threshold": 0.1},
+    {"keyframe.policy": "every"},
+    {"keyframe.forced": [5, "0.9"]},
 )
 
 
@@ -39,6 +44,8 @@ def told(results):
             result.origin,
             result.reason,
             result.evidence,
+            result.verdict,
+            result.shot,
             result.segmentation.labels.tobytes(),
             result.segmentation.segments,
         )
@@ -58,7 +65,7 @@ def test_a_replay_gives_what_a_run_gives(study, source, keys):
     assert_alike(material.recording, material.segmenter, source, config)
 
 
-@pytest.mark.parametrize("keys", CONFIGS[:1] + CONFIGS[2:3] + CONFIGS[6:], ids=str)
+@pytest.mark.parametrize("keys", CONFIGS[:1] + CONFIGS[2:3] + CONFIGS[6:13], ids=str)
 def test_labels_without_scores_are_replayed_exactly(source, tmp_path, keys):
     config = load_config(overrides={"segmenter.model": LABELS} | keys)
     (study,) = studies_of([source], config, cache=tmp_path)
@@ -98,7 +105,7 @@ def test_a_real_clip_is_replayed_exactly(shared, tmp_path, video, model, part):
         "source.end": part[1],
     }
     (study,) = studies_of([source], load_config(overrides=base), cache=tmp_path)
-    for keys in CONFIGS[:1] + CONFIGS[2:3] + CONFIGS[4:5]:
+    for keys in CONFIGS[:1] + CONFIGS[2:3] + CONFIGS[10:13]:
         config = load_config(overrides=base | keys)
         assert_alike(study.material.recording, study.material.segmenter, source, config)
 
@@ -128,11 +135,19 @@ def test_what_was_not_recorded_is_estimated(study):
     assert np.array_equal(far, DisFlow("medium").estimate(work[10], work[3]))
 
 
-def test_decisions_are_those_of_the_engine_however_they_are_proved(study, base):
+@pytest.mark.parametrize("lookahead", [0, 8, 40])
+def test_decisions_are_those_of_the_engine_however_they_are_proved(study, lookahead):
     material = study.material
-    decisions = Decisions(material.recording, material.segmenter.info)
-    some = [trial for trial in trials(base) if trial.by_picture][::6]
-    told_by = {trial.name: decisions.of(trial.config) for trial in some}
+    base = load_config(
+        overrides={
+            "segmenter.model": SCORES,
+            "propagate.lookahead": lookahead,
+            "keyframe.forced": [9],
+        }
+    )
+    decisions = Decisions(material.recording, material.segmenter)
+    some = trials(base)[::9]
+    told_by = {trial.name: decisions.of(trial.config).keyframes for trial in some}
     # Some are proved by what the engine saw before, or nothing is tested here.
     assert decisions.replays < len(some)
     for trial in some:
