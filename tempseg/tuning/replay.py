@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from tempseg.build import build_engine
 from tempseg.config import Config
-from tempseg.decisions import KeyframeReason
 from tempseg.motion import Step
 from tempseg.protocols import Segmenter, StageTimer
 from tempseg.tuning.recording import Recording
 from tempseg.types import FrameResult
 
-__all__ = ["Keyframes", "is_cut", "keyframes_of", "replay"]
+__all__ = ["Keyframes", "keyframes_of", "replay"]
 
 Keyframes = tuple[tuple[int, str], ...]
 """Place and reason of each keyframe of a recording, in order."""
@@ -53,8 +52,3 @@ def keyframes_of(results: Iterator[FrameResult]) -> Keyframes:
         for place, result in enumerate(results)
         if result.reason is not None
     )
-
-
-def is_cut(reason: str) -> bool:
-    """Return whether a keyframe begins a new shot."""
-    return reason == KeyframeReason.SCENE_CUT.value

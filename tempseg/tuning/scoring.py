@@ -13,7 +13,7 @@ from tempseg.metrics.confusion import ConfusionMatrix
 from tempseg.metrics.fidelity import Fidelity
 from tempseg.metrics.temporal_consistency import TemporalConsistency
 from tempseg.tuning.reference import Material
-from tempseg.tuning.replay import Keyframes, is_cut, replay
+from tempseg.tuning.replay import Keyframes, replay
 from tempseg.tuning.truth import Truth
 from tempseg.types import LabelArray
 
@@ -125,13 +125,14 @@ class Tally:
         reader = None if study.truth is None else study.truth.reader()
         keyframes: list[tuple[int, str]] = []
         before: LabelArray | None = None
+        shot = 0
         results = replay(material.recording, config, material.segmenter, first=first, timer=own)
         for place, result in enumerate(results):
             labels = result.segmentation.labels
-            cut = place in material.cuts
+            cut = place in material.cuts or result.shot != shot
+            shot = result.shot
             if result.reason is not None:
                 keyframes.append((place, result.reason.value))
-                cut = cut or is_cut(result.reason.value)
             self._fidelity.update(
                 labels,
                 material.reference(place),
