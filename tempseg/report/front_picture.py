@@ -163,7 +163,7 @@ def _panel(
         y = ys.at(tuning.floor)
         parts.append(_line(LEFT, y, WIDTH - RIGHT, y, "floor"))
         told = f"floor {tuning.floor:.3f}"
-        parts.append(_text(WIDTH - RIGHT, y - 5, told, anchor="end"))
+        parts.append(_text(LEFT + 4, y - 5, told))
     parts += [
         element("circle", _told(m, tuning), cx=str(x), cy=str(y), r="3", class_="dot")
         for m, _ in known
@@ -187,16 +187,12 @@ def _panel(
         parts.append(
             element("circle", _told(chosen, tuning), cx=str(x), cy=str(y), r="8", class_="chosen")
         )
-        right = x < (LEFT + WIDTH) / 2
-        parts.append(
-            _text(
-                x + (12 if right else -12),
-                min(y + 18, HEIGHT - BOTTOM - 6),
-                chosen.trial.name,
-                anchor="start" if right else "end",
-                kind="chosen",
-            )
-        )
+        # The trade-off rises to the right: below a point there is room.
+        told = chosen.trial.name
+        reach = 3.3 * len(told)
+        middle = min(max(x, LEFT + reach), WIDTH - RIGHT - reach)
+        low = min(y + 26, HEIGHT - BOTTOM - 6)
+        parts.append(_text(middle, low, told, anchor="middle", kind="chosen"))
     if names:
         end, low = WIDTH - RIGHT - 4, HEIGHT - BOTTOM
         told = "best of policy interval"
