@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tempseg.auditing import Audit, audit_run
 from tempseg.build import build_engine, build_segmenter, build_sinks, build_source, with_zoo_keys
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, OutputError, RunError, TempsegError
 from tempseg.label_images import write_label_image
-from tempseg.outputs import RunFolder, Totals, new_folder, read_class_set, write_record
+from tempseg.outputs import (
+    RunFolder,
+    Totals,
+    amend_record,
+    new_folder,
+    read_class_set,
+    write_record,
+)
+from tempseg.planning import RunPlan, make_plan
 from tempseg.probing import probe
 from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream, write_all
@@ -32,6 +41,7 @@ __all__ = [
     "RunSummary",
     "effective_config",
     "export",
+    "plan",
     "probe",
     "quantize",
     "report",
@@ -57,12 +67,15 @@ class RunSummary:
     totals : Totals
     assumptions : tuple of str
         What was assumed about the model because nothing said it.
+    audit : Audit or None
+        How far frames between keyframes agree with the model, where `run.audit` asked.
     """
 
     folder: Path
     video: VideoInfo
     totals: Totals
     assumptions: tuple[str, ...] = ()
+    audit: Audit | None = None
 
 
 def effective_config(config: ConfigLike, model: str | Path | None = None) -> Config:
@@ -125,6 +138,7 @@ def run(
     config: ConfigLike = None,
     overwrite: bool = False,
     observer: RunObserver | None = None,
+    auditor: WorkObserver | None = None,
     command: Sequence[str] = (),
 ) -> RunSummary:
     """Segment a video into a folder: masks, overlay, table, record and a page that shows them.
@@ -141,6 +155,8 @@ def run(
         Whether to replace what an earlier run left in `out`.
     observer : RunObserver, optional
         Follows the progress.
+    auditor : WorkObserver, optional
+        Follows the audit that `run.audit` asks for.
     command : sequence of str
         The command line, for the record.
 
@@ -153,7 +169,8 @@ def run(
     ConfigError, SourceError, ModelError, OutputError
         When something is wrong before the first frame is done; nothing is left behind.
     RunError
-        When the run fails on the way; what was done is in `out/partial`.
+        When the run fails on the way; what was done is in `out/partial`. When the run is
+        finished and its audit fails; `out` then holds everything else.
     """
     effective = effective_config(config, model)
     folder = RunFolder(out, overwrite=overwrite)
@@ -201,9 +218,48 @@ def run(
                 f"{error} (stopped after {tally.frames} frames; they are kept in {folder.partial})"
             ) from error
         raise
+    audit, failure = None, None
+    if effective.run.audit:
+        try:
+            audit = _audited(folder.path, str(source), effective, auditor)
+        except TempsegError as error:
+            failure = error
     if effective.output.report:
         _draw_page(folder.path)
-    return RunSummary(folder.path, frames.info, totals, assumptions)
+    if failure is not None:
+        raise RunError(
+            f"{failure} (the audit failed; {folder.path} holds the finished run)"
+        ) from failure
+    return RunSummary(folder.path, frames.info, totals, assumptions, audit)
+
+
+def plan(
+    source: str | Path,
+    *,
+    model: str | Path | None = None,
+    config: ConfigLike = None,
+    observer: WorkObserver | None = None,
+) -> RunPlan:
+    """Return what `run` would do and take: keyframes, time, disk and memory.
+
+    Keyframes come from a pass over the pictures without the model. Time, disk and memory come from
+    a stretch of a few seconds that is really run, its results thrown away.
+
+    Parameters
+    ----------
+    source : str or Path
+        As for `run`.
+    model, config
+        As for `segment`; without a model only keyframes are told.
+    observer : WorkObserver, optional
+        Follows the pass over the pictures.
+
+    Raises
+    ------
+    ConfigError, SourceError, ModelError
+        As `run` does.
+    """
+    return make_plan(str(source), effective_config(config, model), observer=observer)
 
 
 def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:
@@ -360,6 +416,22 @@ def synthesise(
     with new_folder(out) as unfinished:
         write_scene(scene, unfinished, seed=seed, observer=observer)
     return len(scene)
+
+
+def _audited(folder: Path, source: str, config: Config, observer: WorkObserver | None) -> Audit:
+    """Audit a run that has just been finished, and put what was found into its record."""
+    frames = build_source(source, config)
+    audit = audit_run(
+        folder,
+        frames,
+        _segmenter_for(frames, config),
+        config,
+        count=config.run.audit,
+        seed=config.run.seed,
+        observer=observer,
+    )
+    amend_record(folder / "run.json", audit=audit.as_dict())
+    return audit
 
 
 def _draw_page(folder: Path) -> None:

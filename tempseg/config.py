@@ -19,6 +19,7 @@ __all__ = [
     "OutputConfig",
     "PropagateConfig",
     "RefineConfig",
+    "RunConfig",
     "SegmenterConfig",
     "SourceConfig",
     "load_config",
@@ -92,7 +93,7 @@ class KeyframeConfig(_Section):
     span_threshold: Annotated[float, Field(ge=0, le=1)] = 0.3
     share: Annotated[float, Field(gt=0, le=1)] = 0.1
     forced: list[Annotated[int, Field(ge=0)] | str] = []
-    scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.4
 
     @property
     def longest(self) -> int:
@@ -143,6 +144,13 @@ class OutputConfig(_Section):
     report: bool = True
 
 
+class RunConfig(_Section):
+    """What is done beside the work itself."""
+
+    audit: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+
+
 class Config(_Section):
     """The whole tree.
 
@@ -159,6 +167,7 @@ class Config(_Section):
     propagate: PropagateConfig = PropagateConfig()
     refine: RefineConfig = RefineConfig()
     output: OutputConfig = OutputConfig()
+    run: RunConfig = RunConfig()
 
     def set_keys(self) -> dict[str, object]:
         """Return what was set, not left at its default, by full key; for `load_config`."""

@@ -43,6 +43,15 @@ def run_command(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Whether to write report.html.")
     ] = True,
+    audit: Annotated[
+        int | None,
+        typer.Option(
+            "--audit",
+            metavar="N",
+            min=0,
+            help="Ask the model about N frames between keyframes afterwards, drawn at random.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier run's files in DIR.")
     ] = False,
@@ -58,7 +67,12 @@ def run_command(
     from tempseg.cli.progress import ProgressBar, closing_table
     from tempseg.config import load_config
 
-    named = {"segmenter.model": model, "source.start": start, "source.end": end}
+    named = {
+        "segmenter.model": model,
+        "source.start": start,
+        "source.end": end,
+        "run.audit": audit,
+    }
     overrides: list[str | tuple[str, object]] = list(settings or [])
     overrides += [(key, value) for key, value in named.items() if value is not None]
     overrides += [] if overlay else [("output.overlay", False)]
@@ -73,6 +87,7 @@ def run_command(
                 config=effective,
                 overwrite=overwrite,
                 observer=bar,
+                auditor=bar.audit,
                 command=["tempseg", *sys.argv[1:]],
             )
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from tempseg.outputs.label_store import LabelSink
 from tempseg.outputs.overlay import OverlayPainter, OverlaySink
-from tempseg.outputs.record import Totals, read_class_set, write_record
+from tempseg.outputs.record import Totals, amend_record, read_class_set, write_record
 from tempseg.outputs.staging import RunFolder, new_folder
 from tempseg.outputs.stats import FrameTableSink
 
@@ -13,6 +13,7 @@ __all__ = [
     "OverlaySink",
     "RunFolder",
     "Totals",
+    "amend_record",
     "new_folder",
     "read_class_set",
     "write_record",
