@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TempsegError,
     )
     from tempseg.evaluation import Evaluation, compare, evaluate
+    from tempseg.trade_off import tune
     from tempseg.types import Frame, FrameResult, Origin, Prediction, Segmentation
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "run",
     "segment",
     "synthesise",
+    "tune",
 ]
 
 _HOMES = {
@@ -89,6 +91,7 @@ _HOMES = {
     ),
     "tempseg.evaluation": ("Evaluation", "compare", "evaluate"),
     "tempseg.decisions": ("KeyframeReason",),
+    "tempseg.trade_off": ("tune",),
     "tempseg.types": (
         "Frame",
         "FrameResult",

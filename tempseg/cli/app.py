@@ -18,6 +18,7 @@ from tempseg.cli.probe import probe_command
 from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
 from tempseg.cli.run import run_command
+from tempseg.cli.tune import tune_command
 from tempseg.errors import ModelTimeoutError, RunError, TempsegError
 
 __all__ = ["app", "main"]
@@ -106,6 +107,7 @@ app.command("compare")(compare_command)
 app.command("quantize")(quantize_command)
 app.command("report")(report_command)
 app.command("probe")(probe_command)
+app.command("tune")(tune_command)
 app.add_typer(models_app, name="models")
 
 
