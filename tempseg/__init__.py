@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TempsegError,
     )
     from tempseg.evaluation import Evaluation, compare, evaluate
+    from tempseg.promise import Promise, run_within
     from tempseg.trade_off import tune
     from tempseg.types import Frame, FrameResult, Origin, Prediction, Segmentation
 
@@ -48,6 +49,7 @@ __all__ = [
     "Origin",
     "OutputError",
     "Prediction",
+    "Promise",
     "RunError",
     "RunSummary",
     "Segmentation",
@@ -62,6 +64,7 @@ __all__ = [
     "probe",
     "quantize",
     "run",
+    "run_within",
     "segment",
     "synthesise",
     "tune",
@@ -91,6 +94,7 @@ _HOMES = {
     ),
     "tempseg.evaluation": ("Evaluation", "compare", "evaluate"),
     "tempseg.decisions": ("KeyframeReason",),
+    "tempseg.promise": ("Promise", "run_within"),
     "tempseg.trade_off": ("tune",),
     "tempseg.types": (
         "Frame",
