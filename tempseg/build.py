@@ -15,8 +15,8 @@ from tempseg.policies import AdaptivePolicy, IntervalPolicy
 from tempseg.propagate import BlendSettings
 from tempseg.protocols import FrameSource, KeyframePolicy, ResultSink, Segmenter, StageTimer
 from tempseg.segmenters import SegmenterOptions, open_segmenter
-from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
-from tempseg.video import AudioTracks, LabelEncoder, OverlayEncoder, open_source
+from tempseg.types import ColourTags, Frame, KeyframeReason, SegmenterInfo, VideoInfo
+from tempseg.video import FramePart, LabelEncoder, OverlayEncoder, open_source
 from tempseg.zoo import entry_for, resolve_model
 
 __all__ = [
@@ -38,8 +38,8 @@ def with_zoo_keys(config: Config) -> Config:
     return load_config(overrides=needed | config.set_keys())
 
 
-def build_source(spec: str, config: Config) -> FrameSource:
-    """Return the frames of a video file, an image folder or a glob.
+def build_source(spec: str, config: Config, *, part: FramePart | None = None) -> FrameSource:
+    """Return the frames of a video file, an image folder or a glob; a stretch of them with `part`.
 
     Raises
     ------
@@ -47,14 +47,18 @@ def build_source(spec: str, config: Config) -> FrameSource:
         When there is nothing to read.
     """
     wanted = config.source
-    return open_source(spec, start=wanted.start, end=wanted.end, frame_rate=wanted.frame_rate)
+    return open_source(
+        spec, start=wanted.start, end=wanted.end, frame_rate=wanted.frame_rate, part=part
+    )
 
 
-def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Segmenter:
+def build_segmenter(
+    config: Config, *, source: FrameSource | None = None, first_mask: int = 0
+) -> Segmenter:
     """Return the segmenter that `segmenter.model` names.
 
     Ready-made masks are matched by order with the frames of the whole source; `source` tells
-    where in it a part begins.
+    where in it a part begins, or else `first_mask`.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Seg
             "no model: pass --model MODEL (a model's file, a SavedModel folder, masks:FOLDER, "
             "python:MODULE:ATTRIBUTE) or set segmenter.model"
         )
-    options = segmenter_options(wanted)
+    options = replace(segmenter_options(wanted), first_mask=first_mask)
     if source is not None and wanted.model.startswith("masks:") and config.source.start is not None:
         options = replace(options, first_mask=source.count_before())
     try:
@@ -79,7 +83,11 @@ def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Seg
 
 
 def build_engine(
-    config: Config, segmenter: Segmenter, *, timer: StageTimer | None = None
+    config: Config,
+    segmenter: Segmenter,
+    *,
+    timer: StageTimer | None = None,
+    required: Callable[[Frame], KeyframeReason | None] | None = None,
 ) -> Engine:
     """Return the engine around a segmenter."""
     wanted = config.propagate
@@ -103,6 +111,7 @@ def build_engine(
         policy=_policy(config),
         settings=settings,
         timer=timer,
+        required=required,
     )
 
 
@@ -111,13 +120,15 @@ def build_sinks(
     folder: Path,
     *,
     video: VideoInfo,
+    colour: ColourTags,
     segmenter: SegmenterInfo,
     stages: tuple[str, ...],
     take_timings: Callable[[int], Mapping[str, float]],
 ) -> dict[str, ResultSink]:
-    """Return the sinks of a run by stage name, writing into `folder`.
+    """Return the sinks of a chunk by stage name, writing into `folder`.
 
-    The table comes last: its row of a frame holds what the sinks before it took.
+    The overlay, in `colour`, begins at zero and comes without sound. The table comes last: its
+    row of a frame holds what the sinks before it took.
     """
     sinks: dict[str, ResultSink] = {
         "masks": LabelSink(
@@ -138,18 +149,15 @@ def build_sinks(
             opacity=config.output.opacity,
             legend=config.output.legend,
         )
-        sinks["overlay"] = OverlaySink(_overlay_encoder(config, folder, video), painter)
+        sinks["overlay"] = OverlaySink(_overlay_encoder(config, folder, video, colour), painter)
     sinks["table"] = FrameTableSink(folder / "frames.csv", stages=stages, take_timings=take_timings)
     return sinks
 
 
 def _overlay_encoder(
-    config: Config, folder: Path, video: VideoInfo
+    config: Config, folder: Path, video: VideoInfo, colour: ColourTags
 ) -> Callable[[ColourTags, int], OverlayEncoder]:
-    def opened(colour: ColourTags, first_pts: int) -> OverlayEncoder:
-        audio = None
-        if video.media_path is not None:
-            audio = AudioTracks(video.media_path, start_s=video.start_s, end_s=video.end_s)
+    def opened(_: ColourTags, first_pts: int) -> OverlayEncoder:
         return OverlayEncoder(
             str(folder / "overlay.mp4"),
             width=video.width,
@@ -159,9 +167,7 @@ def _overlay_encoder(
             colour=colour,
             crf=config.output.crf,
             preset=config.output.preset,
-            audio=audio,
-            # A part begins at zero, as players expect; a whole video keeps its own start.
-            origin_pts=first_pts if video.start_s else 0,
+            origin_pts=first_pts,
         )
 
     return opened

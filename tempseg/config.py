@@ -19,6 +19,7 @@ __all__ = [
     "OutputConfig",
     "PropagateConfig",
     "RefineConfig",
+    "RunConfig",
     "SegmenterConfig",
     "SourceConfig",
     "load_config",
@@ -130,6 +131,13 @@ class OutputConfig(_Section):
     report: bool = True
 
 
+class RunConfig(_Section):
+    """How the work is divided."""
+
+    chunk_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+
+
 class Config(_Section):
     """The whole tree.
 
@@ -146,6 +154,7 @@ class Config(_Section):
     propagate: PropagateConfig = PropagateConfig()
     refine: RefineConfig = RefineConfig()
     output: OutputConfig = OutputConfig()
+    run: RunConfig = RunConfig()
 
     def set_keys(self) -> dict[str, object]:
         """Return what was set, not left at its default, by full key; for `load_config`."""

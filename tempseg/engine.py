@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -104,6 +104,8 @@ class Engine:
     settings : EngineSettings
     timer : StageTimer, optional
         Told how long the stages `motion` (flow), `segment` and `carry` take.
+    required : callable, optional
+        Says why a frame is a keyframe whatever the policy says, or none.
     """
 
     def __init__(
@@ -114,8 +116,10 @@ class Engine:
         policy: KeyframePolicy,
         settings: EngineSettings | None = None,
         timer: StageTimer | None = None,
+        required: Callable[[Frame], KeyframeReason | None] | None = None,
     ) -> None:
         self._segmenter = segmenter
+        self._required = required
         self._policy = policy
         self._settings = settings or EngineSettings()
         self._timer = timer
@@ -188,16 +192,19 @@ class Engine:
             When the segmenter's answer cannot be used.
         """
         new = _Held(step)
+        required = None if self._required is None else self._required(step.frame)
+        first = self._last is None
         if self._last is None:
-            new.reason = KeyframeReason.FIRST
+            new.reason = required or KeyframeReason.FIRST
         else:
             self._age += 1
             with self._measure("carry", step.frame):
                 self._judge(new, self._last)
+            new.reason = new.reason or required
         results: list[FrameResult] = []
         # Before anything is given out: what is held back must outlive a model that fails.
         anchor = None if new.reason is None else self._ask(step, answer)
-        if new.reason in (KeyframeReason.FIRST, KeyframeReason.SCENE_CUT):
+        if first or new.reason is KeyframeReason.SCENE_CUT:
             results += self._end_shot()
             new.proposals = []
         if anchor is not None:

@@ -63,6 +63,7 @@ class KeyframeReason(StrEnum):
     SCENE_CUT = "scene_cut"
     INTERVAL = "interval"
     DRIFT = "drift"
+    CHUNK = "chunk"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from tempseg.api import RunSummary
-from tempseg.types import FrameResult, Origin, VideoInfo
+from tempseg.types import VideoInfo
 
 __all__ = ["ProgressBar", "ScoringBar", "closing_table"]
 
@@ -65,16 +65,16 @@ class ProgressBar:
         name = escape(video.name.replace("\\", "/").rpartition("/")[2])
         self._bar.update(self._task, description=name, total=video.frame_count, visible=True)
 
-    def advance(self, result: FrameResult) -> None:
-        """Count a frame."""
-        self._frames += 1
-        self._keyframes += result.origin is Origin.SEGMENTED
+    def advance(self, frames: int, keyframes: int) -> None:
+        """Count frames."""
+        self._frames += frames
+        self._keyframes += keyframes
         speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
         self._bar.update(
             self._task,
-            advance=1,
+            advance=frames,
             pace=f"{speed:.1f} frames/s" if speed else "",
-            share=f"{self._keyframes / self._frames:.1%} keyframes",
+            share=f"{self._keyframes / max(1, self._frames):.1%} keyframes",
         )
 
 

@@ -2,9 +2,15 @@
 
 from tempseg.outputs.label_store import LabelSink
 from tempseg.outputs.overlay import OverlayPainter, OverlaySink
-from tempseg.outputs.record import Totals, read_class_set, write_record
+from tempseg.outputs.record import (
+    Totals,
+    library_versions,
+    read_class_set,
+    read_totals,
+    write_record,
+)
 from tempseg.outputs.staging import RunFolder, new_folder
-from tempseg.outputs.stats import FrameTableSink
+from tempseg.outputs.stats import FrameTableSink, evidence_cells
 
 __all__ = [
     "FrameTableSink",
@@ -13,7 +19,10 @@ __all__ = [
     "OverlaySink",
     "RunFolder",
     "Totals",
+    "evidence_cells",
+    "library_versions",
     "new_folder",
     "read_class_set",
+    "read_totals",
     "write_record",
 ]

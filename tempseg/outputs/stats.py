@@ -11,9 +11,17 @@ from pathlib import Path
 from tempseg.errors import OutputError
 from tempseg.types import Evidence, FrameResult
 
-__all__ = ["FrameTableSink"]
+__all__ = ["FrameTableSink", "evidence_cells"]
 
 EVIDENCE = tuple(field.name for field in fields(Evidence))
+
+
+def evidence_cells(evidence: Evidence | None) -> list[str]:
+    """Return what a row says of a frame's evidence, a cell a number."""
+    if evidence is None:
+        return [""] * len(EVIDENCE)
+    seen = (getattr(evidence, name) for name in EVIDENCE)
+    return [f"{value:.6g}" if isinstance(value, float) else str(value) for value in seen]
 
 
 class FrameTableSink:
@@ -47,8 +55,6 @@ class FrameTableSink:
 
     def write(self, result: FrameResult) -> None:
         """Add a frame's row."""
-        evidence = result.evidence
-        seen = [getattr(evidence, name) for name in EVIDENCE] if evidence else [""] * len(EVIDENCE)
         spent = self._take_timings(result.frame.index)
         self._row(
             [
@@ -56,7 +62,7 @@ class FrameTableSink:
                 f"{result.frame.time_s:.6f}",
                 result.origin.value,
                 result.reason.value if result.reason else "",
-                *(f"{value:.6g}" if isinstance(value, float) else value for value in seen),
+                *evidence_cells(result.evidence),
                 *(f"{spent.get(stage, 0.0) * 1000:.3f}" for stage in self._stages),
             ]
         )

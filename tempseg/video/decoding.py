@@ -116,6 +116,18 @@ class VideoDecoder:
                     self._note_damage(frame.pts)
                 yield frame
 
+    def packets_from(self, pts: int | None) -> Iterator[Packet[VideoStream]]:
+        """Yield packets, from the last seek point before a time or from the beginning."""
+        if pts is not None:
+            try:
+                self._container.seek(pts, stream=self.stream)
+            except av.error.FFmpegError:
+                self._container.close()
+                self._container, self.stream = _open_stream(self._path)
+        for packet in self._packets():
+            if packet.size:
+                yield packet
+
     def packets_before(self, pts: int) -> int:
         """Return how many packets are presented before a time, reading the file anew."""
         container, stream = _open_stream(self._path)
