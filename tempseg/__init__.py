@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         TempsegError,
     )
     from tempseg.evaluation import Evaluation, compare, evaluate
+    from tempseg.many import Outcome, run_each
     from tempseg.types import Frame, FrameResult, KeyframeReason, Origin, Prediction, Segmentation
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "KeyframeReason",
     "ModelError",
     "Origin",
+    "Outcome",
     "OutputError",
     "Prediction",
     "RunError",
@@ -59,6 +61,7 @@ __all__ = [
     "probe",
     "quantize",
     "run",
+    "run_each",
     "segment",
     "synthesise",
 ]
@@ -77,6 +80,7 @@ _HOMES = {
         "TempsegError",
     ),
     "tempseg.evaluation": ("Evaluation", "compare", "evaluate"),
+    "tempseg.many": ("Outcome", "run_each"),
     "tempseg.types": (
         "Frame",
         "FrameResult",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import IO
 
@@ -18,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from tempseg.api import RunSummary
+from tempseg.many import Outcome
 from tempseg.types import VideoInfo
 
 __all__ = ["ProgressBar", "ScoringBar", "closing_table"]
@@ -139,4 +141,28 @@ def closing_table(summary: RunSummary) -> Table:
     for assumption in summary.assumptions:
         table.add_row("assumed", escape(assumption))
     table.add_row("results", escape(str(summary.folder)))
+    return table
+
+
+def summary_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return how each of many inputs went, a row each."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("input", overflow="fold")
+    for title in ("frames", "keyframes", "seconds", "frames/s"):
+        table.add_column(title, justify="right")
+    table.add_column("results", overflow="fold")
+    for outcome in outcomes:
+        name = escape(outcome.source)
+        if outcome.summary is None:
+            table.add_row(name, "", "", "", "", escape(f"failed: {outcome.error}"))
+            continue
+        totals = outcome.summary.totals
+        table.add_row(
+            name,
+            str(totals.frames),
+            str(totals.keyframes),
+            f"{totals.wall_s:.1f}",
+            f"{totals.frames_per_s:.1f}",
+            escape(str(outcome.folder)),
+        )
     return table

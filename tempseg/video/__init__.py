@@ -10,7 +10,7 @@ from tempseg.video.join import LabelJoiner, OverlayJoiner
 from tempseg.video.labels import read_label_video
 from tempseg.video.part import FramePart
 from tempseg.video.picture import DecodedPicture
-from tempseg.video.source import VideoSource, open_source
+from tempseg.video.source import VideoSource, is_image_name, open_source
 from tempseg.video.survey import SeekPoint, Survey, survey
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "SeekPoint",
     "Survey",
     "VideoSource",
+    "is_image_name",
     "open_source",
     "read_label_video",
     "survey",

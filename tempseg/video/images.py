@@ -15,13 +15,12 @@ import numpy as np
 from tempseg.errors import SourceError
 from tempseg.types import Frame, UInt8Array, VideoInfo
 from tempseg.video.part import FramePart
+from tempseg.video.source import IMAGE_SUFFIXES, is_image_name
 from tempseg.video.timecode import parse_time
 
 __all__ = ["ImageSource"]
 
 _log = logging.getLogger(__name__)
-
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 class ImageSource:
@@ -169,11 +168,11 @@ class ImageSource:
 def _list_images(spec: str) -> list[str]:
     if os.path.isdir(spec):
         found = [entry.path for entry in os.scandir(spec) if entry.is_file()]
-        nothing = f"{spec}: no images in this folder; it takes {', '.join(_SUFFIXES)}"
+        nothing = f"{spec}: no images in this folder; it takes {', '.join(IMAGE_SUFFIXES)}"
     else:
         found = [path for path in glob.glob(spec, recursive=True) if os.path.isfile(path)]
-        nothing = f"{spec}: no image matches; it takes {', '.join(_SUFFIXES)}"
-    images = [path for path in found if path.lower().endswith(_SUFFIXES)]
+        nothing = f"{spec}: no image matches; it takes {', '.join(IMAGE_SUFFIXES)}"
+    images = [path for path in found if is_image_name(path)]
     if not images:
         raise SourceError(nothing)
     return sorted(images, key=_natural)
