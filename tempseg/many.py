@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tempseg.api import ConfigLike, RunSummary, effective_config, run
-from tempseg.errors import ConfigError, SourceError, TempsegError
+from tempseg.errors import ConfigError, RunError, SourceError, TempsegError
 from tempseg.video import is_image_name
 
 __all__ = ["Outcome", "expand_inputs", "read_list", "run_each"]
@@ -82,6 +82,10 @@ def run_each(
             )
         except TempsegError as error:
             yield Outcome(source, folder, error=error)
+        except Exception as error:  # noqa: BLE001 - the others are worth more than this one's trace
+            failure = RunError(f"{source}: unexpected {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            yield Outcome(source, folder, error=failure)
         else:
             yield Outcome(source, folder, summary)
 

@@ -159,6 +159,9 @@ class RunJoiner:
         try:
             with path.open("rb") as rows:
                 header, first = rows.readline(), rows.readline()
+                if not first.endswith(b"\n"):
+                    # Only one that was not finished.
+                    return ""
                 if self._before is None:
                     self._table.write(header)
                 cells = next(csv.reader([first.decode()]))

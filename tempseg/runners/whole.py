@@ -210,10 +210,12 @@ class _Run:
         try:
             yield joined
         except BaseException:
-            unfinished = ledger.unfinished(joined.next)
-            if looks and 0 < _bytes_in(unfinished) <= MOST_UNFINISHED_BYTES:
-                joined.joiner.add_unfinished(unfinished, joined.next)
-            joined.joiner.abandon()
+            try:
+                unfinished = ledger.unfinished(joined.next)
+                if looks and 0 < _bytes_in(unfinished) <= MOST_UNFINISHED_BYTES:
+                    joined.joiner.add_unfinished(unfinished, joined.next)
+            finally:
+                joined.joiner.abandon()
             raise
 
     def _begin(self, kept: Mapping[int, ChunkRecord]) -> None:

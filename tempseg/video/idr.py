@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from av.packet import Packet
-from av.video.stream import VideoStream
 
 __all__ = ["opens_cleanly"]
 
@@ -13,7 +13,7 @@ _IDR, _SEI = 5, 6
 _RECOVERY_POINT = 6
 
 
-def opens_cleanly(packet: Packet[VideoStream]) -> bool:
+def opens_cleanly(packet: Packet[Any]) -> bool:
     """Tell whether every frame from a packet's on can be decoded exactly, starting with it.
 
     Containers and FFmpeg flag more than that for H.264, such as the beginning of a gradual

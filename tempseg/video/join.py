@@ -87,6 +87,7 @@ class VideoJoiner(Writer):
         stream = source.streams.video[0]
         assert stream.time_base is not None
         if self._stream is None:
+            self._reordered = _reordered(path)
             self._begin(stream)
         elif stream.codec_context.extradata != self._extradata:
             raise OutputError(
@@ -108,7 +109,6 @@ class VideoJoiner(Writer):
 
     def _begin(self, stream: VideoStream) -> None:
         self._extradata = stream.codec_context.extradata
-        self._reordered = int(stream.codec_context.has_b_frames)
         with self._writing():
             self._stream = self._container.add_stream_from_template(stream)
             if self._audio is not None:
@@ -164,6 +164,18 @@ class OverlayJoiner(VideoJoiner):
         shift_s: Fraction = Fraction(0),
     ) -> None:
         super().__init__(path, "mp4", mp4_options(time_base), audio=audio, shift_s=shift_s)
+
+
+def _reordered(path: str) -> int:
+    """Return how many frames a file's encoder held back: packets decoded before the first time."""
+    with av.open(os.path.abspath(path), "r") as source:
+        count, first = 0, None
+        for packet in source.demux(source.streams.video[0]):
+            first = packet.pts if first is None else first
+            if packet.dts is None or first is None or packet.dts >= first:
+                break
+            count += 1
+        return count
 
 
 def _nearest(value: Fraction) -> int:

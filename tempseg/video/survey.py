@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -129,13 +130,13 @@ class _Scan:
         self._highest: int | None = None
         self._floor: int | None = None
 
-    def take(self, packet: Packet[VideoStream]) -> bool:
+    def take(self, packet: Packet[Any]) -> bool:
         """Count a packet; return whether more are wanted."""
         pts = packet.pts
         self._digest.update(f"{pts} {packet.size} ".encode())
         self._digest.update(packet)
         self._bytes += packet.size
-        if packet.is_discard:
+        if packet.stream_index != self._stream.index or packet.is_discard:
             return True
         if pts is None:
             self._doubt = self._doubt or "a packet has no timestamp"
@@ -159,7 +160,7 @@ class _Scan:
         self._frames += 1
         return True
 
-    def _open(self, pts: int, packet: Packet[VideoStream]) -> None:
+    def _open(self, pts: int, packet: Packet[Any]) -> None:
         if self._highest is not None and pts <= self._highest:
             self._doubt = self._doubt or f"the timestamps go back to {pts}"
         self._opening, self._floor = pts, self._highest
