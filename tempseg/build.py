@@ -120,15 +120,15 @@ def build_sinks(
     folder: Path,
     *,
     video: VideoInfo,
-    colour: ColourTags,
     segmenter: SegmenterInfo,
     stages: tuple[str, ...],
     take_timings: Callable[[int], Mapping[str, float]],
+    colour: ColourTags | None = None,
 ) -> dict[str, ResultSink]:
     """Return the sinks of a chunk by stage name, writing into `folder`.
 
-    The overlay, in `colour`, begins at zero and comes without sound. The table comes last: its
-    row of a frame holds what the sinks before it took.
+    The overlay begins at zero and comes without sound; its colours are tagged with `colour`, or as
+    the first frame's. The table comes last: its row of a frame holds what the sinks before it took.
     """
     sinks: dict[str, ResultSink] = {
         "masks": LabelSink(
@@ -155,16 +155,16 @@ def build_sinks(
 
 
 def _overlay_encoder(
-    config: Config, folder: Path, video: VideoInfo, colour: ColourTags
+    config: Config, folder: Path, video: VideoInfo, colour: ColourTags | None
 ) -> Callable[[ColourTags, int], OverlayEncoder]:
-    def opened(_: ColourTags, first_pts: int) -> OverlayEncoder:
+    def opened(first: ColourTags, first_pts: int) -> OverlayEncoder:
         return OverlayEncoder(
             str(folder / "overlay.mp4"),
             width=video.width,
             height=video.height,
             time_base=video.time_base,
             frame_rate=video.frame_rate,
-            colour=colour,
+            colour=colour or first,
             crf=config.output.crf,
             preset=config.output.preset,
             origin_pts=first_pts,

@@ -12,7 +12,7 @@ from tempseg.errors import SourceError
 from tempseg.types import ColourTags, VideoInfo
 from tempseg.video import FramePart, Survey, VideoSource, survey
 
-__all__ = ["Chunk", "RunPlan", "SourceState", "cut", "plan_run"]
+__all__ = ["Chunk", "ChunkPlan", "SourceState", "cut", "plan_run"]
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True)
-class RunPlan:
+class ChunkPlan:
     """All that a chunk needs to know of its run; can be pickled.
 
     Parameters
@@ -121,13 +121,13 @@ class RunPlan:
     state: SourceState
     renumbers: bool
 
-    def in_one(self) -> RunPlan:
+    def in_one(self) -> ChunkPlan:
         """Return the plan without cuts."""
         whole = Chunk(0, FramePart(), sum(chunk.frames for chunk in self.chunks))
         return replace(self, chunks=(whole,))
 
 
-def plan_run(source: str, config: Config) -> RunPlan:
+def plan_run(source: str, config: Config) -> ChunkPlan:
     """Return the chunks of a source, whose packets are read and which is not decoded.
 
     Raises
@@ -148,7 +148,7 @@ def plan_run(source: str, config: Config) -> RunPlan:
         frames.close()
     if found.doubt:
         _log.info("%s: is run in one chunk: %s", source, found.doubt)
-    return RunPlan(
+    return ChunkPlan(
         source=source,
         config=config,
         video=replace(video, frame_count=found.frames or video.frame_count),

@@ -10,7 +10,7 @@ from typing import Protocol
 from tempseg.build import build_segmenter
 from tempseg.protocols import Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
-from tempseg.runners.chunks import Chunk, RunPlan
+from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.work import ChunkRunner
 from tempseg.types import FrameResult, Origin, SegmenterInfo
 
@@ -60,12 +60,12 @@ class InProcess:
 
     Parameters
     ----------
-    plan : RunPlan
+    plan : ChunkPlan
     segmenter : Segmenter, optional
         Loaded already; else it is when the executor is entered.
     """
 
-    def __init__(self, plan: RunPlan, segmenter: Segmenter | None = None) -> None:
+    def __init__(self, plan: ChunkPlan, segmenter: Segmenter | None = None) -> None:
         self._plan = plan
         self._segmenter = segmenter
 

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tempseg.outputs import library_versions
-from tempseg.runners.chunks import RunPlan
+from tempseg.runners.chunks import ChunkPlan
 from tempseg.types import SegmenterInfo
 
 __all__ = ["changes", "fingerprint", "run_hash", "source_code_hash"]
 
-WITHOUT_EFFECT = frozenset({"run.workers", "output.report"})
-"""Keys that change how a run is done and not what it writes."""
+_OF_RUN = frozenset({"chunk_s"})
+"""The keys of `[run]` that what is written depends on; the others say how it is done."""
 
 
-def fingerprint(plan: RunPlan, segmenter: SegmenterInfo) -> dict[str, object]:
+def fingerprint(plan: ChunkPlan, segmenter: SegmenterInfo) -> dict[str, object]:
     """Return what a run is made of by name: source, model, versions and every key of the config."""
     found: dict[str, object] = {
         "source": f"{plan.digest[:16]}, {plan.bytes} bytes",
@@ -28,7 +28,8 @@ def fingerprint(plan: RunPlan, segmenter: SegmenterInfo) -> dict[str, object]:
     }
     for section, keys in plan.config.model_dump(mode="json").items():
         for key, value in keys.items():
-            if f"{section}.{key}" not in WITHOUT_EFFECT:
+            how = section == "run" and key not in _OF_RUN
+            if not how and (section, key) != ("output", "report"):
                 found[f"{section}.{key}"] = value
     return found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempseg.errors import OutputError
 from tempseg.outputs import Totals
 from tempseg.runners.chunk_record import ChunkRecord, Seam
-from tempseg.runners.chunks import RunPlan
+from tempseg.runners.chunks import ChunkPlan
 from tempseg.runners.work import SeamError
 from tempseg.types import KeyframeReason
 from tempseg.video import AudioTracks, LabelJoiner, OverlayJoiner
@@ -29,7 +29,7 @@ class RunJoiner:
 
     Parameters
     ----------
-    plan : RunPlan
+    plan : ChunkPlan
     folder : Path
         Where the files go.
 
@@ -39,7 +39,7 @@ class RunJoiner:
         When one cannot be written; also from `add` and `finish`.
     """
 
-    def __init__(self, plan: RunPlan, folder: Path) -> None:
+    def __init__(self, plan: ChunkPlan, folder: Path) -> None:
         self.frames = 0
         """Frames joined so far."""
         self.assumptions: tuple[str, ...] = ()
@@ -184,7 +184,7 @@ class RunJoiner:
         return OutputError(f"{self._table_path}: cannot be written: {error.strerror}")
 
 
-def record_first(plan: RunPlan, record: ChunkRecord) -> int:
+def record_first(plan: ChunkPlan, record: ChunkRecord) -> int:
     """Return the number that a chunk's first frame got when it was run."""
     return plan.chunks[record.number].part.first_index
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tempseg.errors import OutputError
 from tempseg.runners.chunk_record import ChunkRecord
-from tempseg.runners.chunks import Chunk, RunPlan
+from tempseg.runners.chunks import Chunk, ChunkPlan
 
 __all__ = ["CHUNKS", "CHUNK_FILES", "ChunkFolder", "Ledger"]
 
@@ -127,7 +127,7 @@ class Ledger:
         except OSError as error:
             raise OutputError(f"{self._plan}: cannot be written: {error.strerror}") from error
 
-    def finished(self, plan: RunPlan, run: str) -> dict[int, ChunkRecord]:
+    def finished(self, plan: ChunkPlan, run: str) -> dict[int, ChunkRecord]:
         """Return the records of the chunks whose files are whole, by number."""
         found = {}
         for chunk in plan.chunks:

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from tempseg.errors import RunError
 from tempseg.runners.chunk_record import ChunkRecord
-from tempseg.runners.chunks import Chunk, RunPlan
+from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.executor import Progress
 from tempseg.runners.worker import Begin, Done, Failed, Ready, Setup, Wants, Wrote
 from tempseg.types import SegmenterInfo
@@ -51,12 +51,12 @@ class WorkerPool:
 
     Parameters
     ----------
-    plan : RunPlan
+    plan : ChunkPlan
     workers : int
         At most; no more than there are chunks.
     """
 
-    def __init__(self, plan: RunPlan, workers: int) -> None:
+    def __init__(self, plan: ChunkPlan, workers: int) -> None:
         self._plan = plan
         self._count = workers
         self._started = 0

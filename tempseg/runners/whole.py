@@ -15,7 +15,7 @@ from tempseg.errors import ConfigError, OutputError, RunError, SourceError, Temp
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
 from tempseg.protocols import RunObserver, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
-from tempseg.runners.chunks import RunPlan, plan_run
+from tempseg.runners.chunks import ChunkPlan, plan_run
 from tempseg.runners.executor import ChunkExecutor, InProcess
 from tempseg.runners.fingerprint import changes, fingerprint, run_hash
 from tempseg.runners.joining import RunJoiner
@@ -104,7 +104,7 @@ def run_source(
         return run.through(executor, in_one=True)
 
 
-def _executor(plan: RunPlan, segmenter: Segmenter | None) -> ChunkExecutor:
+def _executor(plan: ChunkPlan, segmenter: Segmenter | None) -> ChunkExecutor:
     workers = min(plan.config.run.workers, len(plan.chunks))
     return WorkerPool(plan, workers) if workers > 1 else InProcess(plan, segmenter)
 
@@ -114,7 +114,7 @@ class _Run:
 
     def __init__(
         self,
-        plan: RunPlan,
+        plan: ChunkPlan,
         folder: RunFolder,
         *,
         resume: bool,

@@ -21,7 +21,7 @@ from tempseg.outputs import evidence_cells
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource, RememberingSegmenter, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord, Seam
-from tempseg.runners.chunks import Chunk, RunPlan
+from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.ledger import ChunkFolder
 from tempseg.runners.local import AHEAD, SPAN_AHEAD, answers, write_all
 from tempseg.runners.tally import Tally, peak_memory_mb
@@ -64,7 +64,7 @@ class ChunkRunner:
 
     Parameters
     ----------
-    plan : RunPlan
+    plan : ChunkPlan
     segmenter : Segmenter
     run : str
         Hash of what the run is made of, for the records.
@@ -73,7 +73,7 @@ class ChunkRunner:
     """
 
     def __init__(
-        self, plan: RunPlan, segmenter: Segmenter, *, run: str, process: str = "main"
+        self, plan: ChunkPlan, segmenter: Segmenter, *, run: str, process: str = "main"
     ) -> None:
         self._plan = plan
         self._segmenter = segmenter

@@ -18,7 +18,7 @@ from typing import Any
 
 from tempseg.errors import RunError, TempsegError
 from tempseg.runners.chunk_record import ChunkRecord
-from tempseg.runners.chunks import Chunk, RunPlan
+from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.types import FrameResult, Origin, SegmenterInfo
 
 __all__ = ["Begin", "Done", "Failed", "Ready", "Setup", "Wants", "Wrote", "main"]
@@ -30,7 +30,7 @@ _EVERY_S = 0.2
 class Setup:
     """The first thing a worker is told: the plan, and what is this worker's share."""
 
-    plan: RunPlan
+    plan: ChunkPlan
     name: str
     threads: int
     import_path: tuple[str, ...]
