@@ -304,20 +304,21 @@ def test_a_write_that_fails_is_no_finished_chunk(material, tmp_path, monkeypatch
     assert _finished(tmp_path / "run") == []
 
 
-def test_interrupting_tells_how_to_go_on_and_leaves_no_process(material, whole, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupting_tells_how_to_go_on_and_leaves_no_process(material, tmp_path, workers):
     out = tmp_path / "run"
     sets = [f"--set={key}={value}" for key, value in CONFIG.items() if key != "output.report"]
     command = [
         *(sys.executable, "-m", "tempseg", "run", str(material.clip), "--no-report"),
-        *("--model", "python:tests.runners.models:slow", "--out", str(out), "--workers", "2"),
+        *("--model", "python:tests.runners.models:slow", "--out", str(out), "--workers", str(workers)),
         *sets,
     ]
     running = subprocess.Popen(
         command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, process_group=0
     )
-    _wait_for(lambda: (out / "partial" / "chunks" / "00000").exists(), running)
+    _wait_for(lambda: (out / "partial" / "chunks" / "00002").exists(), running)
     children = _children(running.pid)
-    assert len(children) == 2
+    assert len(children) == (0 if workers == 1 else workers)
     start = time.monotonic()
     os.killpg(running.pid, signal.SIGINT)
     _, told = running.communicate(timeout=20)
@@ -327,6 +328,8 @@ def test_interrupting_tells_how_to_go_on_and_leaves_no_process(material, whole, 
         r"interrupted; what was done is in .*; go on with: tempseg run .* --resume", told
     )
     assert told.count("\n") == 1
+    assert len(list(read_label_video(str(out / "partial" / "masks.mkv")))) >= 16
+    assert len(video_times(out / "partial" / "overlay.mp4")) >= 16
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
