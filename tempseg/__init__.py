@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tempseg.api import RunSummary, export, probe, quantize, run, segment, synthesise
     from tempseg.config import Config, load_config
+    from tempseg.decisions import KeyframeReason
     from tempseg.demonstration import DemoSummary, demo
     from tempseg.engine import Engine, EngineSettings
     from tempseg.errors import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     )
     from tempseg.evaluation import Evaluation, compare, evaluate
     from tempseg.many import Outcome, run_each
-    from tempseg.types import Frame, FrameResult, KeyframeReason, Origin, Prediction, Segmentation
+    from tempseg.types import Frame, FrameResult, Origin, Prediction, Segmentation
 
 __all__ = [
     "Config",
@@ -81,10 +82,10 @@ _HOMES = {
     ),
     "tempseg.evaluation": ("Evaluation", "compare", "evaluate"),
     "tempseg.many": ("Outcome", "run_each"),
+    "tempseg.decisions": ("KeyframeReason",),
     "tempseg.types": (
         "Frame",
         "FrameResult",
-        "KeyframeReason",
         "Origin",
         "Prediction",
         "Segmentation",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 
+from tempseg.decisions import Evidence
 from tempseg.errors import ModelError, TempsegError
 from tempseg.evidence import scene_change
 from tempseg.motion import Step
 from tempseg.protocols import BatchSegmenter, KeyframePolicy
-from tempseg.types import Evidence, Frame, Prediction
+from tempseg.schedule import Forced
+from tempseg.types import Frame, Prediction
 
 __all__ = ["MOST_WAITING", "KeyframePlan", "answered_ahead"]
 
@@ -26,11 +28,13 @@ class KeyframePlan:
         One that asks for nothing but the age.
     scene_threshold : float
         As the engine's.
+    forced : Forced
     """
 
-    def __init__(self, policy: KeyframePolicy, *, scene_threshold: float) -> None:
+    def __init__(self, policy: KeyframePolicy, *, scene_threshold: float, forced: Forced) -> None:
         self._policy = policy
         self._scene_threshold = scene_threshold
+        self._forced = forced
         self._last: Step | None = None
         self._age = 0
 
@@ -40,7 +44,8 @@ class KeyframePlan:
         self._age += 1
         if last is not None and not self._cuts(step, last):
             evidence = Evidence(self._age, 0.0, 0.0, 0.0, 0.0)
-            if self._policy.decide(evidence) is None:
+            forced = self._forced.takes(step.frame, last.frame)
+            if self._policy.decide(evidence).reason is None and not forced:
                 return False
         self._age = 0
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from tempseg.config import Config, SegmenterConfig, load_config
@@ -11,16 +12,26 @@ from tempseg.engine import Engine, EngineSettings
 from tempseg.errors import ConfigError, ModelError
 from tempseg.flows import DisFlow
 from tempseg.outputs import FrameTableSink, LabelSink, OverlayPainter, OverlaySink
-from tempseg.policies import AdaptivePolicy, IntervalPolicy
+from tempseg.policies import (
+    AdaptivePolicy,
+    EveryPolicy,
+    IntervalPolicy,
+    Limits,
+    SharePolicy,
+    SpanPolicy,
+)
 from tempseg.propagate import BlendSettings
 from tempseg.protocols import FrameSource, KeyframePolicy, ResultSink, Segmenter, StageTimer
+from tempseg.schedule import Forced
 from tempseg.segmenters import SegmenterOptions, open_segmenter
-from tempseg.types import ColourTags, Frame, KeyframeReason, SegmenterInfo, VideoInfo
+from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
 from tempseg.video import FramePart, LabelEncoder, OverlayEncoder, open_source
+from tempseg.video.timecode import parse_time
 from tempseg.zoo import entry_for, resolve_model
 
 __all__ = [
     "build_engine",
+    "build_policy",
     "build_segmenter",
     "build_sinks",
     "build_source",
@@ -87,9 +98,9 @@ def build_engine(
     segmenter: Segmenter,
     *,
     timer: StageTimer | None = None,
-    required: Callable[[Frame], KeyframeReason | None] | None = None,
+    forced: Forced | None = None,
 ) -> Engine:
-    """Return the engine around a segmenter."""
+    """Return the engine around a segmenter; `forced` frames join those of the config."""
     wanted = config.propagate
     settings = EngineSettings(
         lookahead=wanted.lookahead,
@@ -104,14 +115,14 @@ def build_engine(
         ),
         matching=config.refine.matching,
         void_unexplained=config.refine.void_unexplained,
+        forced=_forced(config) if forced is None else _forced(config).joined(forced),
     )
     return Engine(
         segmenter,
         DisFlow(config.flow.preset),
-        policy=_policy(config),
+        policy=build_policy(config),
         settings=settings,
         timer=timer,
-        required=required,
     )
 
 
@@ -173,15 +184,34 @@ def _overlay_encoder(
     return opened
 
 
-def _policy(config: Config) -> KeyframePolicy:
+def build_policy(config: Config) -> KeyframePolicy:
+    """Return the policy that a config names."""
     wanted = config.keyframe
-    if wanted.policy == "interval":
-        return IntervalPolicy(wanted.interval)
-    return AdaptivePolicy(
-        drift_threshold=wanted.drift_threshold,
-        min_interval=wanted.min_interval,
-        max_interval=wanted.max_interval,
-    )
+    limits = Limits(wanted.min_interval, wanted.longest)
+    match wanted.policy:
+        case "every":
+            return EveryPolicy()
+        case "interval":
+            return IntervalPolicy(wanted.interval)
+        case "share":
+            return SharePolicy(wanted.share, limits)
+        case "span":
+            return SpanPolicy(wanted.doubt_threshold, wanted.span_threshold, limits)
+        case "adaptive":
+            return AdaptivePolicy(wanted.drift_threshold, wanted.doubt_threshold, limits)
+
+
+def _forced(config: Config) -> Forced:
+    """Return the frames that the config names, by index or by time."""
+    indices = [wanted for wanted in config.keyframe.forced if isinstance(wanted, int)]
+    times = []
+    for wanted in config.keyframe.forced:
+        if isinstance(wanted, int):
+            continue
+        if wanted.count(":") > 2:
+            raise ConfigError(f"keyframe.forced: {wanted}: give a frame's number, or a time")
+        times.append(float(parse_time(wanted, frame_rate=Fraction(1), name="keyframe.forced")))
+    return Forced(frozenset(indices), tuple(times))
 
 
 def segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:

@@ -84,16 +84,29 @@ class FlowConfig(_Section):
 class KeyframeConfig(_Section):
     """When the segmenter runs."""
 
-    policy: Literal["adaptive", "interval"] = "adaptive"
+    policy: Literal["adaptive", "every", "interval", "share", "span"] = "adaptive"
     interval: Annotated[int, Field(ge=1, le=100_000)] = 10
     min_interval: Annotated[int, Field(ge=1, le=100_000)] = 3
-    max_interval: Annotated[int, Field(ge=1, le=100_000)] = 15
+    max_interval: Annotated[int, Field(ge=1, le=100_000)] | None = None
     drift_threshold: Annotated[float, Field(ge=0, le=1)] = 0.15
+    doubt_threshold: Annotated[float, Field(gt=0, le=1000)] = 2.0
+    span_threshold: Annotated[float, Field(ge=0, le=1)] = 0.3
+    share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    forced: list[Annotated[int, Field(ge=0)] | str] = []
     scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @property
+    def longest(self) -> int:
+        """What `max_interval` is, or comes to where it is left to the policy."""
+        if self.max_interval is not None:
+            return self.max_interval
+        if self.policy == "share":
+            return max(round(4 / self.share), self.min_interval)
+        return max(15 if self.policy == "adaptive" else 60, self.min_interval)
 
     @model_validator(mode="after")
     def _ordered(self) -> KeyframeConfig:
-        if self.min_interval > self.max_interval:
+        if self.max_interval is not None and self.min_interval > self.max_interval:
             raise ValueError(
                 f"min_interval ({self.min_interval}) is above max_interval ({self.max_interval})"
             )
@@ -103,7 +116,7 @@ class KeyframeConfig(_Section):
 class PropagateConfig(_Section):
     """How answers are carried to the frames between."""
 
-    lookahead: Annotated[int, Field(ge=0, le=1000)] = 20
+    lookahead: Annotated[int, Field(ge=0, le=1000)] = 40
     keyframes_per_side: Annotated[int, Field(ge=1, le=8)] = 2
     residual_scale: Annotated[float, Field(gt=0, le=1000)] = 20.0
     residual_blur_px: Annotated[float, Field(ge=0, le=50)] = 2.0

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from tempseg import evidence as observing
 from tempseg.ahead import KeyframePlan, answered_ahead
 from tempseg.errors import ModelError
 from tempseg.motion import Step, Stepper, compose, no_motion
 from tempseg.propagate import BlendSettings, blend, look_up, smooth, voided
-from tempseg.proposals import Anchor, Proposal, confidence, judged, misfit, nearest
+from tempseg.proposals import Anchor, Proposal, confidence, judged, nearest
 from tempseg.protocols import (
     BatchSegmenter,
     FlowEstimator,
@@ -21,11 +20,10 @@ from tempseg.protocols import (
     StageTimer,
 )
 from tempseg.refine import Consensus, Reference
+from tempseg.schedule import Decision, Forced, Scheduler
 from tempseg.types import (
-    Evidence,
     Frame,
     FrameResult,
-    KeyframeReason,
     LabelArray,
     MotionField,
     Origin,
@@ -56,15 +54,18 @@ class EngineSettings:
         Whether labels are looked up by colour in the keyframes where these give no class scores.
     void_unexplained : bool
         Whether pixels that no keyframe explains become void.
+    forced : Forced
+        Frames that become keyframes whatever the policy says.
     """
 
-    lookahead: int = 20
+    lookahead: int = 40
     keyframes_per_side: int = 2
     scene_threshold: float = 0.5
     resolution_px: int = 256
     blend: BlendSettings = field(default_factory=BlendSettings)
     matching: bool = True
     void_unexplained: bool = False
+    forced: Forced = field(default_factory=Forced)
 
     def __post_init__(self) -> None:
         if self.lookahead < 0 or self.keyframes_per_side < 1 or self.resolution_px < 1:
@@ -76,14 +77,19 @@ class EngineSettings:
 
 @dataclass(slots=True, eq=False)
 class _Held:
-    """A frame that has been seen and not yet emitted."""
+    """A frame that is decided and not yet emitted."""
 
-    step: Step
-    reason: KeyframeReason | None = None
-    evidence: Evidence | None = None
-    anchor: Anchor | None = None
+    decision: Decision
     proposals: list[Proposal] = field(default_factory=list)
     keyframes_after: int = 0
+
+    @property
+    def step(self) -> Step:
+        return self.decision.step
+
+    @property
+    def anchor(self) -> Anchor | None:
+        return self.decision.anchor
 
 
 class Engine:
@@ -104,8 +110,6 @@ class Engine:
     settings : EngineSettings
     timer : StageTimer, optional
         Told how long the stages `motion` (flow), `segment` and `carry` take.
-    required : callable, optional
-        Says why a frame is a keyframe whatever the policy says, or none.
     """
 
     def __init__(
@@ -116,13 +120,20 @@ class Engine:
         policy: KeyframePolicy,
         settings: EngineSettings | None = None,
         timer: StageTimer | None = None,
-        required: Callable[[Frame], KeyframeReason | None] | None = None,
     ) -> None:
         self._segmenter = segmenter
-        self._required = required
         self._policy = policy
         self._settings = settings or EngineSettings()
         self._timer = timer
+        self._schedule = Scheduler(
+            policy,
+            self._ask,
+            scene_threshold=self._settings.scene_threshold,
+            residual_blur_px=self._settings.blend.residual_blur_px,
+            most_open=self._settings.lookahead,
+            forced=self._settings.forced,
+            measure=self._measure,
+        )
         # Where every frame is a keyframe, answers pass as they are and no motion is needed.
         self._matches = self._settings.matching and not policy.every_frame
         self._smooths = self._settings.blend.smoothing > 0 and not policy.every_frame
@@ -133,8 +144,6 @@ class Engine:
             back=not policy.every_frame and self._settings.lookahead > 0,
         )
         self._held: deque[_Held] = deque()
-        self._last: Step | None = None
-        self._age = 0
         self._carried: list[tuple[Anchor, MotionField]] = []
         self._solved: Reference | None = None
         self._consensus = Consensus()
@@ -174,7 +183,11 @@ class Engine:
             isinstance(segmenter, BatchSegmenter) and segmenter.batch > 1 and self._policy.by_age
         ):
             return ((step, None) for step in steps)
-        plan = KeyframePlan(self._policy, scene_threshold=self._settings.scene_threshold)
+        plan = KeyframePlan(
+            self._policy,
+            scene_threshold=self._settings.scene_threshold,
+            forced=self._settings.forced,
+        )
         return answered_ahead(steps, segmenter, plan, measure=self._measure)
 
     def advance(self, step: Step, answer: Prediction | None = None) -> list[FrameResult]:
@@ -191,66 +204,75 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
-        new = _Held(step)
-        required = None if self._required is None else self._required(step.frame)
-        first = self._last is None
-        if self._last is None:
-            new.reason = required or KeyframeReason.FIRST
-        else:
-            self._age += 1
-            with self._measure("carry", step.frame):
-                self._judge(new, self._last)
-            new.reason = new.reason or required
         results: list[FrameResult] = []
-        # Before anything is given out: what is held back must outlive a model that fails.
-        anchor = None if new.reason is None else self._ask(step, answer)
-        if first or new.reason is KeyframeReason.SCENE_CUT:
-            results += self._end_shot()
-            new.proposals = []
-        if anchor is not None:
-            self._anchor(new, anchor)
-        self._held.append(new)
-        self._last = step
-        return results + self._release(self._settings.lookahead)
+        for decision in self._schedule.push(step, answer):
+            results += self._take(decision)
+        return results + self._within(self._settings.lookahead)
 
-    def flush(self) -> list[FrameResult]:
-        """End the video; return what was held back, in order. The next frame starts afresh."""
+    def flush(self, *, asking: bool = True) -> list[FrameResult]:
+        """End the video; return what was held back, in order. The next frame starts afresh.
+
+        Parameters
+        ----------
+        asking : bool
+            Whether the segmenter may still be asked about the end of the last shot; false where
+            it has just failed.
+
+        Raises
+        ------
+        ModelError
+            When the segmenter's answer cannot be used; flush again without asking then.
+        """
+        results: list[FrameResult] = []
+        for decision in self._schedule.flush(asking=asking):
+            results += self._take(decision)
         self._stepper.reset()
-        return self._end_shot()
+        return results + self._end_shot()
+
+    def _take(self, decision: Decision) -> list[FrameResult]:
+        """Carry the anchors on to a decided frame, and its answer back where it has one."""
+        results = self._end_shot() if decision.opens else []
+        new = _Held(decision)
+        step, known = decision.step, decision.proposal
+        with self._measure("carry", step.frame):
+            if step.onto is not None and self._carried:
+                self._carried = [
+                    (anchor, compose(step.onto, motion))
+                    if known is None or anchor is not known.anchor
+                    else (anchor, known.motion)
+                    for anchor, motion in self._carried
+                ]
+                new.proposals = [
+                    known
+                    if known is not None and anchor is known.anchor
+                    else Proposal(anchor, motion)
+                    for anchor, motion in self._carried
+                ]
+        if decision.anchor is not None:
+            self._anchor(new, decision.anchor)
+        self._held.append(new)
+        return results + self._release()
 
     def _end_shot(self) -> list[FrameResult]:
-        """Emit what is held and forget everything."""
-        results = self._release(0)
-        self._last = None
-        self._age = 0
+        """Emit what is decided and forget everything."""
+        results = [self._result(self._held.popleft()) for _ in range(len(self._held))]
         self._carried = []
         self._solved = None
         self._consensus = Consensus()
         self._agreed = {}
         return results
 
-    def _judge(self, new: _Held, last: Step) -> None:
-        """Carry the anchors on to a new frame and decide whether it becomes a keyframe."""
-        step = new.step
-        if step.onto is None:
-            new.reason = self._policy.decide(Evidence(self._age, 0.0, 0.0, 0.0, 0.0))
-            return
-        self._carried = [(anchor, compose(step.onto, motion)) for anchor, motion in self._carried]
-        fresh = misfit(*self._carried[0], step.luma, self._settings.blend.residual_blur_px)
-        new.proposals = [
-            Proposal(anchor, motion, None if i else fresh)
-            for i, (anchor, motion) in enumerate(self._carried)
-        ]
-        new.evidence = observing.observe(
-            age=self._age,
-            change=observing.scene_change(step.luma, last.luma, step.onto),
-            residual=fresh.residual,
-            blurred=fresh.blurred,
-        )
-        if new.evidence.scene_change > self._settings.scene_threshold:
-            new.reason = KeyframeReason.SCENE_CUT
-        else:
-            new.reason = self._policy.decide(new.evidence)
+    def _within(self, lookahead: int) -> list[FrameResult]:
+        """Emit the oldest frames, as they are, until no more than these are held back."""
+        results = []
+        while len(self._held) + self._schedule.held > lookahead:
+            if not self._held:
+                self._schedule.give_up(1)
+                for decision in self._schedule.take():
+                    results += self._take(decision)
+            if self._held:
+                results.append(self._result(self._held.popleft()))
+        return results
 
     def _ask(self, step: Step, prediction: Prediction | None) -> Anchor:
         """Run the segmenter on a keyframe, unless it was asked already."""
@@ -279,7 +301,6 @@ class Engine:
                     f"classes, frame {before.index} with {before.scores.shape[2]}; "
                     "expected as many for the whole video"
                 )
-        new.anchor = anchor
         if not self._smooths:
             new.proposals = []
         own = no_motion(anchor.index, anchor.luma)
@@ -289,7 +310,6 @@ class Engine:
             (anchor, own),
             *self._carried[: self._settings.keyframes_per_side - 1],
         ]
-        self._age = 0
 
     def _walk_back(self, anchor: Anchor, motion: MotionField, *, step: Step) -> None:
         """Add a new keyframe's proposals to the frames before it that still wait for one."""
@@ -314,15 +334,15 @@ class Engine:
             return per_side
         return per_side + 1 if self._smooths else 1
 
-    def _release(self, held_back: int) -> list[FrameResult]:
-        """Return results from the head of the line that are final or may wait no longer."""
+    def _release(self) -> list[FrameResult]:
+        """Return results from the head of the line that are final."""
         results = []
         while self._held:
             head = self._held[0]
             final = head.keyframes_after >= self._wanted_after(head) or (
                 head.anchor is not None and not self._smooths
             )
-            if not final and len(self._held) <= held_back:
+            if not final:
                 break
             results.append(self._result(self._held.popleft()))
         return results
@@ -337,9 +357,19 @@ class Engine:
                 self._solved = None
                 self._agreed = {i: agreed for i, agreed in self._agreed.items() if i >= frame.index}
             else:
-                origin = Origin.INTERPOLATED if held.keyframes_after else Origin.PROPAGATED
+                sides = {proposal.anchor.index < frame.index for proposal in held.proposals}
+                origin = Origin.INTERPOLATED if len(sides) == 2 else Origin.PROPAGATED
                 answer = self._carry(held)
-        return FrameResult(frame, answer, origin, held.reason, held.evidence)
+        decided = held.decision
+        return FrameResult(
+            frame,
+            answer,
+            origin,
+            decided.reason,
+            decided.evidence,
+            decided.verdict,
+            decided.shot,
+        )
 
     def _agree(self, held: _Held, anchor: Anchor) -> tuple[LabelArray, Reference | None]:
         """Return a keyframe's labels, and the reference they make where labels are looked up.

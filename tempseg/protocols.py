@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
+from tempseg.decisions import Evidence, Span, Verdict
 from tempseg.types import (
-    Evidence,
     FloatArray,
     Frame,
     FrameResult,
-    KeyframeReason,
     Prediction,
     SegmenterInfo,
     UInt8Array,
@@ -27,6 +26,7 @@ __all__ = [
     "ResultSink",
     "RunObserver",
     "Segmenter",
+    "SpanJudge",
     "StageTimer",
     "WorkObserver",
 ]
@@ -125,8 +125,8 @@ class FlowEstimator(Protocol):
 class KeyframePolicy(Protocol):
     """When the segmenter runs: a pure function of the evidence."""
 
-    def decide(self, evidence: Evidence) -> KeyframeReason | None:
-        """Return why this frame should be a keyframe, or none."""
+    def decide(self, evidence: Evidence) -> Verdict:
+        """Return whether and why this frame should be a keyframe."""
 
     @property
     def every_frame(self) -> bool:
@@ -135,6 +135,20 @@ class KeyframePolicy(Protocol):
     @property
     def by_age(self) -> bool:
         """Whether nothing but the age decides, so that keyframes can be told ahead."""
+
+
+@runtime_checkable
+class SpanJudge(KeyframePolicy, Protocol):
+    """A policy that looks back: shots need not begin with a keyframe, and spans may be opened."""
+
+    def head(self, evidence: Evidence) -> int:
+        """Return how many frames of a shot come before its first keyframe."""
+
+    def place(self, span: Span) -> int:
+        """Return which undecided frame becomes the keyframe that `decide` asks for."""
+
+    def accept(self, span: Span) -> int | None:
+        """Return which frame of a span should become a keyframe too; none where it is well."""
 
 
 class ResultSink(Protocol):

@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.class_sets import ClassSet
+from tempseg.decisions import Evidence, KeyframeReason, Verdict
 
 __all__ = [
     "VOID_8",
     "VOID_16",
     "ColourTags",
-    "Evidence",
     "FloatArray",
     "Frame",
     "FrameResult",
-    "KeyframeReason",
     "LabelArray",
     "MotionField",
     "Origin",
@@ -51,19 +50,9 @@ class Origin(StrEnum):
     SEGMENTED = "segmented"
     """The segmenter ran on this frame."""
     PROPAGATED = "propagated"
-    """Carried from keyframes before it only."""
+    """Carried from keyframes on one side only: before it, or after it at the start of a shot."""
     INTERPOLATED = "interpolated"
     """Carried from keyframes on both sides and blended."""
-
-
-class KeyframeReason(StrEnum):
-    """Why the segmenter ran on a frame."""
-
-    FIRST = "first"
-    SCENE_CUT = "scene_cut"
-    INTERVAL = "interval"
-    DRIFT = "drift"
-    CHUNK = "chunk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,34 +363,6 @@ class MotionField:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Numbers about a frame that a keyframe policy may look at.
-
-    Parameters
-    ----------
-    age : int
-        Frames since the last keyframe; 0 on the first frame of a source.
-    scene_change : float
-        1 - structural agreement with the frame before, after motion; in [0, 1].
-    residual : float
-        Mean absolute luma error of the frame against the last keyframe carried to it, in
-        gray levels.
-    outside : float
-        Share of the frame that the motion pulls from outside the last keyframe's picture; in
-        [0, 1].
-    drift : float
-        Share of the frame that the last keyframe, carried along, does not explain: what comes
-        from outside, and what differs plainly; in [0, 1].
-    """
-
-    age: int
-    scene_change: float
-    residual: float
-    outside: float
-    drift: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmentation:
     """The answer for one frame.
@@ -435,6 +396,10 @@ class FrameResult:
         Why the segmenter ran; none on frames between keyframes.
     evidence : Evidence or None
         What the policy saw; none where it did not need to look.
+    verdict : Verdict or None
+        What the policy said to it; none on frames that no policy was asked about.
+    shot : int
+        Number of the frame's shot, from 0.
     """
 
     frame: Frame
@@ -442,3 +407,5 @@ class FrameResult:
     origin: Origin
     reason: KeyframeReason | None = None
     evidence: Evidence | None = None
+    verdict: Verdict | None = None
+    shot: int = 0

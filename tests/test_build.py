@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tempseg.config import Config
 from tempseg.engine import EngineSettings
-from tempseg.policies import AdaptivePolicy, IntervalPolicy
+from tempseg.policies import AdaptivePolicy, IntervalPolicy, Limits
 
 
 def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
@@ -23,5 +23,5 @@ def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
     assert IntervalPolicy().interval == keyframe.interval
     adaptive = AdaptivePolicy()
     assert adaptive.drift_threshold == keyframe.drift_threshold
-    assert adaptive.min_interval == keyframe.min_interval
-    assert adaptive.max_interval == keyframe.max_interval
+    assert adaptive.doubt_threshold == keyframe.doubt_threshold
+    assert adaptive.limits == Limits(keyframe.min_interval, keyframe.longest)

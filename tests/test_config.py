@@ -40,7 +40,10 @@ def test_default_toml_names_every_key():
         ("keyframe.interval=1.5", "keyframe.interval"),
         ("keyframe.interval=true", "keyframe.interval"),
         ("keyframe.scene_threshold=nan", "keyframe.scene_threshold"),
-        ("keyframe.min_interval=30", "min_interval (30) is above max_interval (15)"),
+        (
+            "keyframe={min_interval=30, max_interval=15}",
+            "min_interval (30) is above max_interval (15)",
+        ),
         ("segmenter.output=softmax", "segmenter.output"),
         ("segmenter.input_size=[3]", "segmenter.input_size"),
         ("flow.preset=quick", "flow.preset"),

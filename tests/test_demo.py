@@ -17,11 +17,11 @@ import typer.testing
 import tempseg
 from tempseg import demonstration
 from tempseg.cli.app import app
+from tempseg.decisions import KeyframeReason
 from tempseg.demonstration import Clip, demo, embedded_clip
 from tempseg.errors import ConfigError, OutputError, SourceError
 from tempseg.scene_files import write_scene
 from tempseg.synthetic import MovingShape, moving_shapes, street_scene
-from tempseg.types import KeyframeReason
 from tempseg.video import read_label_video
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tempseg.class_sets import class_set
+from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine, EngineSettings
 from tempseg.errors import ModelError, SourceError
 from tempseg.flows import DisFlow
-from tempseg.policies import AdaptivePolicy, IntervalPolicy
+from tempseg.policies import AdaptivePolicy, IntervalPolicy, Limits
 from tempseg.propagate import BlendSettings
 from tempseg.synthetic import MovingShape, moving_shapes
 from tempseg.types import (
     Frame,
-    KeyframeReason,
     Origin,
     Placement,
     Prediction,
@@ -220,7 +220,7 @@ def test_fade_and_flash_are_no_cuts(disc):
 
 def test_new_content_raises_the_drift_until_a_keyframe_comes():
     fast = moving_shapes([_disc(velocity=(16.0, 0.0))], width=320, height=192, frame_count=16)
-    policy = AdaptivePolicy(drift_threshold=0.05, min_interval=2, max_interval=15)
+    policy = AdaptivePolicy(drift_threshold=0.05, limits=Limits(2, 15))
     _, results = _run(fast, policy=policy)
     drifted = [r for r in results if r.reason is KeyframeReason.DRIFT]
     assert drifted
@@ -229,13 +229,13 @@ def test_new_content_raises_the_drift_until_a_keyframe_comes():
 
 def test_still_scene_needs_keyframes_only_at_the_longest_interval():
     still = moving_shapes([_disc(velocity=(0.0, 0.0))], width=320, height=192, frame_count=22)
-    policy = AdaptivePolicy(drift_threshold=0.05, min_interval=2, max_interval=10)
+    policy = AdaptivePolicy(drift_threshold=0.05, limits=Limits(2, 10))
     segmenter, _ = _run(still, policy=policy)
     assert segmenter.asked == [0, 10, 20]
 
 
 def test_no_threshold_can_freeze_the_output(disc):
-    policy = AdaptivePolicy(drift_threshold=1.0, min_interval=1, max_interval=5)
+    policy = AdaptivePolicy(drift_threshold=1.0, limits=Limits(1, 5))
     segmenter, _ = _run(disc, policy=policy, scene_threshold=1.0)
     assert np.diff(segmenter.asked).max() <= 5
 
@@ -661,7 +661,7 @@ def _told(results):
 
 
 @pytest.mark.parametrize(
-    "policy", [IntervalPolicy(4), IntervalPolicy(1), AdaptivePolicy(min_interval=4, max_interval=4)]
+    "policy", [IntervalPolicy(4), IntervalPolicy(1), AdaptivePolicy(limits=Limits(4, 4))]
 )
 def test_keyframes_known_ahead_are_asked_in_batches_and_change_nothing(cut, policy):
     segmenter = BatchingSegmenter(cut)

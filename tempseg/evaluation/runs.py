@@ -12,9 +12,10 @@ from math import isfinite
 from pathlib import Path
 
 from tempseg.class_sets import ClassSet
+from tempseg.decisions import KeyframeReason
 from tempseg.errors import SourceError
 from tempseg.outputs import read_class_set
-from tempseg.types import KeyframeReason, Origin
+from tempseg.types import Origin
 
 __all__ = ["RunNotes", "read_run"]
 

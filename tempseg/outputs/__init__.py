@@ -10,7 +10,7 @@ from tempseg.outputs.record import (
     write_record,
 )
 from tempseg.outputs.staging import RunFolder, new_folder
-from tempseg.outputs.stats import FrameTableSink, evidence_cells
+from tempseg.outputs.stats import FrameTableSink, verdict_cells
 
 __all__ = [
     "FrameTableSink",
@@ -19,10 +19,10 @@ __all__ = [
     "OverlaySink",
     "RunFolder",
     "Totals",
-    "evidence_cells",
     "library_versions",
     "new_folder",
     "read_class_set",
     "read_totals",
+    "verdict_cells",
     "write_record",
 ]

@@ -8,24 +8,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from tempseg.decisions import Evidence
 from tempseg.errors import OutputError
-from tempseg.types import Evidence, FrameResult
+from tempseg.types import FrameResult
 
-__all__ = ["FrameTableSink", "evidence_cells"]
+__all__ = ["FrameTableSink", "verdict_cells"]
 
 EVIDENCE = tuple(field.name for field in fields(Evidence))
 
 
-def evidence_cells(evidence: Evidence | None) -> list[str]:
-    """Return what a row says of a frame's evidence, a cell a number."""
-    if evidence is None:
-        return [""] * len(EVIDENCE)
-    seen = (getattr(evidence, name) for name in EVIDENCE)
-    return [f"{value:.6g}" if isinstance(value, float) else str(value) for value in seen]
+def verdict_cells(result: FrameResult) -> list[str]:
+    """Return what a row says of a frame's evidence, a cell a number, and of the verdict on it."""
+    evidence, verdict = result.evidence, result.verdict
+    seen = [getattr(evidence, name) for name in EVIDENCE] if evidence else [""] * len(EVIDENCE)
+    return [
+        *(f"{value:.6g}" if isinstance(value, float) else str(value) for value in seen),
+        verdict.measure if verdict else "",
+        f"{verdict.threshold:.6g}" if verdict else "",
+    ]
 
 
 class FrameTableSink:
-    """Writes `frames.csv`: index, time, origin, reason, evidence, milliseconds a stage.
+    """Writes `frames.csv`: index, time, origin, reason, evidence, verdict, ms a stage.
 
     Parameters
     ----------
@@ -51,7 +55,14 @@ class FrameTableSink:
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._row(["index", "time_s", "origin", "reason", *EVIDENCE, *(f"{s}_ms" for s in stages)])
+        self._row(
+            [
+                *("index", "time_s", "origin", "reason", "shot"),
+                *EVIDENCE,
+                *("measure", "threshold"),
+                *(f"{stage}_ms" for stage in stages),
+            ]
+        )
 
     def write(self, result: FrameResult) -> None:
         """Add a frame's row."""
@@ -62,7 +73,8 @@ class FrameTableSink:
                 f"{result.frame.time_s:.6f}",
                 result.origin.value,
                 result.reason.value if result.reason else "",
-                *evidence_cells(result.evidence),
+                result.shot,
+                *verdict_cells(result),
                 *(f"{spent.get(stage, 0.0) * 1000:.3f}" for stage in self._stages),
             ]
         )

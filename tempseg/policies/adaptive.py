@@ -2,60 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tempseg.types import Evidence, KeyframeReason
+from tempseg.decisions import Evidence, KeyframeReason, Verdict
+from tempseg.policies.limits import Limits
 
 __all__ = ["AdaptivePolicy"]
 
 
 @dataclass(frozen=True, slots=True)
 class AdaptivePolicy:
-    """Ask for a keyframe on drift, at the latest after `max_interval` frames.
+    """Ask for a keyframe on drift or doubt: what has been seen up to this frame decides.
 
     Parameters
     ----------
     drift_threshold : float
         Share of the frame, in [0, 1], that may go unexplained by the last keyframe.
-    min_interval : int
-        Frames that pass between keyframes at least, whatever the drift.
-    max_interval : int
-        Frames after which a keyframe comes, however low the drift.
+    doubt_threshold : float
+        What `Evidence.doubt` may add up to.
+    limits : Limits
+        The shortest and the longest interval.
 
     Examples
     --------
-    >>> policy = AdaptivePolicy(drift_threshold=0.1, min_interval=2, max_interval=20)
-    >>> policy.decide(Evidence(5, 0.0, 9.0, 0.0, drift=0.3))
+    >>> policy = AdaptivePolicy(drift_threshold=0.1, limits=Limits(2, 20))
+    >>> policy.decide(Evidence(5, 0.0, 9.0, 0.0, drift=0.3)).reason
     <KeyframeReason.DRIFT: 'drift'>
-    >>> policy.decide(Evidence(1, 0.0, 9.0, 0.0, drift=0.3)) is None
+    >>> policy.decide(Evidence(1, 0.0, 9.0, 0.0, drift=0.3)).reason is None
     True
     """
 
     drift_threshold: float = 0.15
-    min_interval: int = 3
-    max_interval: int = 15
+    doubt_threshold: float = 2.0
+    limits: Limits = field(default_factory=lambda: Limits(3, 15))
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.min_interval <= self.max_interval:
-            raise ValueError(
-                f"min_interval is {self.min_interval} and max_interval {self.max_interval}, "
-                "expected 1 <= min_interval <= max_interval"
-            )
-
-    def decide(self, evidence: Evidence) -> KeyframeReason | None:
-        """Return `INTERVAL`, `DRIFT` or none."""
-        if evidence.age >= self.max_interval:
-            return KeyframeReason.INTERVAL
-        if evidence.age >= self.min_interval and evidence.drift > self.drift_threshold:
-            return KeyframeReason.DRIFT
-        return None
+    def decide(self, evidence: Evidence) -> Verdict:
+        """Return `INTERVAL`, `DRIFT`, `DOUBT` or none, and which threshold was nearest."""
+        measured = [
+            (evidence.drift, "drift", self.drift_threshold, KeyframeReason.DRIFT),
+            (evidence.doubt, "doubt", self.doubt_threshold, KeyframeReason.DOUBT),
+        ]
+        value, measure, threshold, reason = max(measured, key=lambda m: m[0] / max(m[2], 1e-9))
+        asked = Verdict(reason if value > threshold else None, measure, threshold)
+        return self.limits.apply(asked, evidence)
 
     @property
     def every_frame(self) -> bool:
         """Whether the longest interval is 1."""
-        return self.max_interval == 1
+        return self.limits.longest == 1
 
     @property
     def by_age(self) -> bool:
         """Whether the shortest interval is the longest, which leaves nothing for drift."""
-        return self.min_interval == self.max_interval
+        return self.limits.shortest == self.limits.longest

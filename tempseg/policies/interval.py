@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tempseg.types import Evidence, KeyframeReason
+from tempseg.decisions import Evidence, KeyframeReason, Verdict
 
 __all__ = ["IntervalPolicy"]
 
@@ -15,7 +15,7 @@ class IntervalPolicy:
 
     Examples
     --------
-    >>> IntervalPolicy(10).decide(Evidence(10, 0.0, 0.0, 0.0, 0.0))
+    >>> IntervalPolicy(10).decide(Evidence(10, 0.0, 0.0, 0.0, 0.0)).reason
     <KeyframeReason.INTERVAL: 'interval'>
     """
 
@@ -25,9 +25,10 @@ class IntervalPolicy:
         if self.interval < 1:
             raise ValueError(f"interval is {self.interval}, expected at least 1")
 
-    def decide(self, evidence: Evidence) -> KeyframeReason | None:
+    def decide(self, evidence: Evidence) -> Verdict:
         """Return `INTERVAL` when the last keyframe is old enough."""
-        return KeyframeReason.INTERVAL if evidence.age >= self.interval else None
+        due = evidence.age >= self.interval
+        return Verdict(KeyframeReason.INTERVAL if due else None, "age", self.interval)
 
     @property
     def every_frame(self) -> bool:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.class_sets import ClassSet
+from tempseg.decisions import Evidence
 from tempseg.errors import SourceError
 from tempseg.outputs import Totals, read_class_set
-from tempseg.types import VOID_8, VOID_16, Evidence
+from tempseg.types import VOID_8, VOID_16
 
 __all__ = ["FloatColumn", "FrameTable", "RunRecord", "read_run"]
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tempseg.decisions import KeyframeReason
 from tempseg.report.label_pass import LabelSummary
 from tempseg.report.records import FloatColumn, RunRecord
-from tempseg.types import KeyframeReason, Origin
+from tempseg.types import Origin
 
 __all__ = ["Judgement", "RunView", "Series", "clock_time", "reason_name"]
 

@@ -48,7 +48,9 @@ class ChunkRecord:
     closing : Seam or None
         The next one's first frame.
     closing_row : tuple of str
-        What the frame table says of the closing frame from here: reason and evidence.
+        What the frame table says of the closing frame from here: reason, evidence and verdict.
+    closing_shot : int
+        The closing frame's shot, counted from this chunk's first.
     stage_s : mapping of stage to seconds
     wall_s : float
         Since the chunk before it in the same process.
@@ -74,6 +76,7 @@ class ChunkRecord:
     opening: Seam
     closing: Seam | None
     closing_row: tuple[str, ...]
+    closing_shot: int
     stage_s: Mapping[str, float]
     wall_s: float
     peak_memory_mb: float

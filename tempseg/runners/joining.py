@@ -9,19 +9,19 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
+from tempseg.decisions import KeyframeReason
 from tempseg.errors import OutputError
 from tempseg.outputs import Totals
 from tempseg.runners.chunk_record import ChunkRecord, Seam
 from tempseg.runners.chunks import ChunkPlan
 from tempseg.runners.work import SeamError
-from tempseg.types import KeyframeReason
 from tempseg.video import AudioTracks, LabelJoiner, OverlayJoiner
 
 __all__ = ["RunJoiner"]
 
 _BLOCK = 1 << 20
-_REASON = 3
-"""The reason's column in `frames.csv`; the evidence follows."""
+_REASON, _SHOT, _EVIDENCE = 3, 4, 5
+"""Columns of `frames.csv`; what follows the evidence is the verdict on it."""
 
 
 class RunJoiner:
@@ -47,6 +47,7 @@ class RunJoiner:
         self._before: ChunkRecord | None = None
         self._reasons: Counter[str] = Counter()
         self._damaged = 0
+        self._shots = 0
         self._times = (0.0, 0.0)
         self._stage_s: dict[str, float] = {}
         self._memory_mb: dict[str, float] = {}
@@ -143,10 +144,11 @@ class RunJoiner:
         self._times = self._times[0], record.last_s
         self.frames += record.frames
         self._reasons.update(record.keyframe_reasons)
-        if self._before is not None and opened != KeyframeReason.CHUNK:
+        if self._before is not None:
+            # A chunk takes its first frame for that of a run.
             self._reasons[opened] += 1
-            self._reasons[KeyframeReason.CHUNK.value] -= 1
-            self._reasons = +self._reasons
+            self._reasons[KeyframeReason.FIRST.value] -= 1
+        self._shots += record.closing_shot
         self._damaged += record.damaged
         for stage, seconds in record.stage_s.items():
             self._stage_s[stage] = self._stage_s.get(stage, 0.0) + seconds
@@ -167,12 +169,13 @@ class RunJoiner:
                 cells = next(csv.reader([first.decode()]))
                 if self._before is not None:
                     # Why it would have become a keyframe, or did, is known from before it.
-                    seen = self._before.closing_row
-                    cells[_REASON : _REASON + len(seen)] = seen
-                self._table.write(_row(cells, shift))
-                if shift:
+                    cells[_REASON], *seen = self._before.closing_row
+                    cells[_EVIDENCE : _EVIDENCE + len(seen)] = seen
+                self._table.write(_row(cells, shift, self._shots))
+                if shift or self._shots:
                     for line in rows:
-                        self._table.write(_row(next(csv.reader([line.decode()])), shift))
+                        row = next(csv.reader([line.decode()]))
+                        self._table.write(_row(row, shift, self._shots))
                 else:
                     while block := rows.read(_BLOCK):
                         self._table.write(block)
@@ -196,8 +199,9 @@ def _check_seam(closing: Seam | None, opening: Seam, source: str) -> None:
         )
 
 
-def _row(cells: list[str], shift: int) -> bytes:
+def _row(cells: list[str], shift: int, shots: int) -> bytes:
     cells[0] = str(int(cells[0]) + shift)
+    cells[_SHOT] = str(int(cells[_SHOT]) + shots)
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue().encode()

@@ -47,11 +47,11 @@ def answers(steps: Iterator[Step], engine: Engine) -> Iterator[FrameResult]:
     try:
         for step, answer in engine.answered(steps):
             yield from engine.advance(step, answer)
+        yield from engine.flush()
     except TempsegError:
         # What the engine holds back is done but for its later keyframe: it must not be lost.
-        yield from engine.flush()
+        yield from engine.flush(asking=False)
         raise
-    yield from engine.flush()
 
 
 def write_all(

@@ -14,10 +14,11 @@ from typing import TypeVar
 import numpy as np
 
 from tempseg.build import build_engine, build_sinks, build_source
+from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine
 from tempseg.errors import SourceError
 from tempseg.motion import Step
-from tempseg.outputs import evidence_cells
+from tempseg.outputs import verdict_cells
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource, RememberingSegmenter, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord, Seam
@@ -26,7 +27,8 @@ from tempseg.runners.ledger import ChunkFolder
 from tempseg.runners.local import AHEAD, SPAN_AHEAD, answers, write_all
 from tempseg.runners.tally import Tally, peak_memory_mb
 from tempseg.runners.timing import STAGES, StageTimes
-from tempseg.types import Frame, FrameResult, KeyframeReason
+from tempseg.schedule import Forced
+from tempseg.types import Frame, FrameResult
 
 __all__ = ["ChunkRunner", "SeamError"]
 
@@ -173,13 +175,11 @@ class ChunkRunner:
         plan.state.check()
         source = build_source(plan.source, plan.config, part=chunk.part)
 
-        def required(frame: Frame) -> KeyframeReason | None:
-            opens = chunk.number > 0 and frame.index == chunk.part.first_index
-            return KeyframeReason.CHUNK if opens or job.closes(frame) else None
-
-        engine = build_engine(plan.config, self._segmenter, timer=times, required=required)
-        job = _Job(chunk, source, engine, times)
-        return job
+        end = chunk.part.end
+        closing_s = () if end is None else (float(end * plan.video.time_base),)
+        forced = Forced(frozenset({chunk.part.first_index}), closing_s)
+        engine = build_engine(plan.config, self._segmenter, timer=times, forced=forced)
+        return _Job(chunk, source, engine, times)
 
     def _note_seams(self, job: _Job, frame: Frame) -> None:
         part = job.chunk.part
@@ -248,6 +248,7 @@ class ChunkRunner:
             opening=job.opening,
             closing=job.closing,
             closing_row=_row(closing[0]) if closing else (),
+            closing_shot=closing[0].shot if closing else 0,
             stage_s=job.times.totals,
             wall_s=time.perf_counter() - start,
             peak_memory_mb=peak_memory_mb(),
@@ -285,5 +286,8 @@ def _seam(frame: Frame) -> Seam:
 
 
 def _row(closing: FrameResult) -> tuple[str, ...]:
-    reason = closing.reason.value if closing.reason is not None else ""
-    return (reason, *evidence_cells(closing.evidence))
+    reason = closing.reason
+    if reason is not KeyframeReason.SCENE_CUT:
+        # What the policy would have said, had it not been told.
+        reason = closing.verdict.reason if closing.verdict is not None else None
+    return ((reason or KeyframeReason.CHUNK).value, *verdict_cells(closing))

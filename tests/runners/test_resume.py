@@ -307,10 +307,18 @@ def test_a_write_that_fails_is_no_finished_chunk(material, tmp_path, monkeypatch
 @pytest.mark.parametrize("workers", [1, 2])
 def test_interrupting_tells_how_to_go_on_and_leaves_no_process(material, tmp_path, workers):
     out = tmp_path / "run"
-    sets = [f"--set={key}={value}" for key, value in CONFIG.items() if key != "output.report"]
+    kept = {key: value for key, value in CONFIG.items() if key != "output.report"}
+    sets = [f"--set={key}={value}" for key, value in kept.items()]
     command = [
         *(sys.executable, "-m", "tempseg", "run", str(material.clip), "--no-report"),
-        *("--model", "python:tests.runners.models:slow", "--out", str(out), "--workers", str(workers)),
+        *(
+            "--model",
+            "python:tests.runners.models:slow",
+            "--out",
+            str(out),
+            "--workers",
+            str(workers),
+        ),
         *sets,
     ]
     running = subprocess.Popen(

@@ -1,0 +1,72 @@
+"""A budget: at most a share of the frames, spent where they help most."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
+from tempseg.policies.limits import Limits
+from tempseg.policies.spacing import Spacing, place
+
+__all__ = ["SharePolicy"]
+
+AHEAD = 2
+"""Keyframes that may be spent before they are saved: a busy stretch can come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharePolicy:
+    """Spend a budget of keyframes evenly in doubt; what quiet stretches save, busy ones get.
+
+    At no time have there been more keyframes than `share` of the frames so far, and two; but
+    every shot has one, and no frame waits longer than the longest interval.
+
+    Parameters
+    ----------
+    share : float
+        Of all frames, in (0, 1].
+    limits : Limits
+    """
+
+    share: float = 0.1
+    limits: Limits = field(default_factory=lambda: Limits(1, 1000))
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share is {self.share}, expected above 0 and at most 1")
+
+    def decide(self, evidence: Evidence) -> Verdict:
+        """Return `DOUBT`, `INTERVAL` or none."""
+        spacing = Spacing.of_share(self.share, evidence)
+        due = evidence.doubt >= spacing.seen_after and self._affords(evidence)
+        asked = Verdict(KeyframeReason.DOUBT if due else None, "doubt", spacing.seen_after)
+        return self.limits.apply(asked, evidence)
+
+    def head(self, evidence: Evidence) -> int:
+        """Return how many frames of a shot come before its first keyframe."""
+        frames = Spacing.of_share(self.share, evidence).head()
+        return min(frames, self.limits.longest - 1)
+
+    def place(self, span: Span) -> int:
+        """Return the frame at which the doubt has added up."""
+        return place(span.borders, Spacing.of_share(self.share, span).doubt)
+
+    def accept(self, span: Span) -> int | None:
+        """Return which frame at a shot's end should become a keyframe too, if any."""
+        if span.side is Side.BETWEEN or not self._affords(span):
+            return None
+        return Spacing.of_share(self.share, span).edge(span)
+
+    def _affords(self, seen: Evidence | Span) -> bool:
+        return seen.keyframes < math.ceil(self.share * seen.frames) + AHEAD
+
+    @property
+    def every_frame(self) -> bool:
+        """Whether the longest interval is 1, or the share is all."""
+        return self.limits.longest == 1 or self.share == 1
+
+    @property
+    def by_age(self) -> bool:
+        """Never."""
+        return False

@@ -1,0 +1,397 @@
+"""Which frames become keyframes: what the policy is shown, and what its answers lead to."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from tempseg import evidence as observing
+from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
+from tempseg.motion import Step, compose, no_motion
+from tempseg.proposals import Anchor, Proposal, misfit
+from tempseg.protocols import KeyframePolicy, SpanJudge
+from tempseg.types import Frame, MotionField, Prediction, UInt8Array
+
+__all__ = ["Decision", "Forced", "Scheduler"]
+
+SPANS_OF_LATE = 8
+"""Closed spans, the least churn of which is what the segmenter contradicts itself by anyhow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """Frames that become keyframes whatever the policy says.
+
+    Parameters
+    ----------
+    indices : frozenset of int
+    times_s : tuple of float
+        Each stands for the first frame that is shown then or later.
+    """
+
+    indices: frozenset[int] = frozenset()
+    times_s: tuple[float, ...] = ()
+
+    def takes(self, frame: Frame, last: Frame | None) -> bool:
+        """Return whether the frame after `last` is one of them."""
+        since = float("-inf") if last is None else last.time_s
+        return frame.index in self.indices or any(since < t <= frame.time_s for t in self.times_s)
+
+    def joined(self, other: Forced) -> Forced:
+        """Return the frames of both."""
+        return Forced(self.indices | other.indices, (*self.times_s, *other.times_s))
+
+
+@dataclass(slots=True, eq=False)
+class Decision:
+    """A frame, and whether it is a keyframe.
+
+    Parameters
+    ----------
+    step : Step
+    shot : int
+        Number of its shot, from 0.
+    opens : bool
+        Whether its shot begins with it.
+    evidence : Evidence or None
+        What the policy saw.
+    verdict : Verdict or None
+        What the policy said.
+    reason : KeyframeReason or None
+        Why it is a keyframe; none where it is not.
+    anchor : Anchor or None
+        The segmenter's answer, where it is a keyframe.
+    proposal : Proposal or None
+        The last keyframe before it as it was judged, where nothing was put in between since.
+    """
+
+    step: Step
+    shot: int
+    opens: bool
+    evidence: Evidence | None = None
+    verdict: Verdict | None = None
+    reason: KeyframeReason | None = None
+    anchor: Anchor | None = None
+    proposal: Proposal | None = None
+    border: float = 0.0
+    error: UInt8Array | None = None
+
+
+class Scheduler:
+    """Turns steps into decisions, in order; asks the segmenter about keyframes.
+
+    Where the policy looks back at spans, frames are kept undecided until theirs is closed.
+
+    Parameters
+    ----------
+    policy : KeyframePolicy
+    ask : callable
+        Given a step, and an answer where there is one already, returns the frame as an anchor.
+    scene_threshold : float
+        Scene change, in [0, 1], from which a frame begins a new shot.
+    residual_blur_px : float
+        As of `BlendSettings`.
+    most_open : int
+        Frames that may be kept undecided at most; 0 decides at once.
+    forced : Forced
+    measure : callable
+        Given a stage and a frame, returns a context for the time it takes.
+    """
+
+    def __init__(
+        self,
+        policy: KeyframePolicy,
+        ask: Callable[[Step, Prediction | None], Anchor],
+        *,
+        scene_threshold: float,
+        residual_blur_px: float,
+        most_open: int,
+        forced: Forced,
+        measure: Callable[[str, Frame], AbstractContextManager[None]],
+    ) -> None:
+        self._policy = policy
+        self._judge = policy if isinstance(policy, SpanJudge) and most_open > 0 else None
+        self._ask = ask
+        self._scene_threshold = scene_threshold
+        self._blur_px = residual_blur_px
+        self._most_open = most_open
+        self._forced = forced
+        self._measure = measure
+        self._frames = 0
+        self._keyframes = 0
+        self._borders = 0.0
+        self._shot = -1
+        self._churns: deque[float] = deque(maxlen=SPANS_OF_LATE)
+        self._ready: list[Decision] = []
+        self._open: list[Decision] = []
+        self._restart()
+
+    def _restart(self) -> None:
+        """Forget the shot."""
+        self._last: Step | None = None
+        self._evened: UInt8Array | None = None
+        self._anchor: Anchor | None = None
+        self._motion: MotionField | None = None
+        self._age = 0
+        self._doubt = 0.0
+        self._churn = 0.0
+
+    @property
+    def held(self) -> int:
+        """Frames that are not decided yet."""
+        return len(self._open)
+
+    def push(self, step: Step, answer: Prediction | None = None) -> list[Decision]:
+        """Take the next frame; return what is decided now, in order.
+
+        Raises
+        ------
+        ModelError
+            When the segmenter's answer cannot be used; `flush` gives what was taken before.
+        """
+        change = 0.0
+        with self._measure("carry", step.frame):
+            if self._last is not None and step.onto is not None:
+                change = observing.scene_change(step.luma, self._last.luma, step.onto)
+        forced = self._forced.takes(step.frame, self._last.frame if self._last else None)
+        opens = self._last is None or change > self._scene_threshold
+        if opens:
+            self._end_shot(asking=True)
+            self._shot += 1
+        self._frames += 1
+        self._age += not opens
+        new = Decision(step, self._shot, opens=opens)
+        with self._measure("carry", step.frame):
+            self._look(new, change)
+        reason = self._reason(new, forced=forced)
+        self._last = step
+        after: list[Decision] = []
+        if self._judge is not None and reason is KeyframeReason.DOUBT and self._open:
+            new, after = self._place(new)
+        anchor = None if reason is None else self._ask(new.step, answer)
+        self._open.append(new)
+        if reason is not None and anchor is not None:
+            self._close_span(reason, anchor, after=after)
+        if self._judge is None:
+            self.give_up(len(self._open))
+        return self.take()
+
+    def take(self) -> list[Decision]:
+        """Return what is decided, in order, and forget it."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def give_up(self, frames: int) -> None:
+        """Decide so many of the oldest frames as they are."""
+        self._ready += self._open[:frames]
+        del self._open[:frames]
+
+    def flush(self, *, asking: bool = True) -> list[Decision]:
+        """End the video; return what was held, in order.
+
+        Parameters
+        ----------
+        asking : bool
+            Whether the segmenter may still be asked about the end of the last shot.
+        """
+        self._end_shot(asking=asking)
+        return self.take()
+
+    def _end_shot(self, *, asking: bool) -> None:
+        if asking and self._open:
+            self._judge_edge(Side.TAIL)
+        if self._anchor is None:
+            # Nothing was said about this shot: the segmenter failed on its first keyframe.
+            self._open = []
+        self.give_up(len(self._open))
+        self._restart()
+
+    def _look(self, new: Decision, change: float) -> None:
+        """Carry the last keyframe on to a new frame and gather what the policy is to see."""
+        step, last = new.step, self._last
+        if step.onto is None or last is None or new.opens:
+            if not self._policy.every_frame:
+                self._evened = observing.evened(step.luma)
+            if last is not None:
+                new.evidence = replace(self._seen(), scene_change=change)
+            return
+        assert self._evened is not None
+        evened = observing.evened(step.luma)
+        new.error = observing.step_error(evened, self._evened, step.onto)
+        self._evened = evened
+        hidden = observing.occluded(step.onto, step.back) if step.back is not None else 0.0
+        if self._anchor is None or self._motion is None:
+            new.evidence = replace(self._seen(), scene_change=change, occluded=hidden)
+            return
+        new.evidence = replace(self._seen(), scene_change=change, occluded=hidden)
+        self._weigh(new)
+
+    def _weigh(self, held: Decision) -> None:
+        """Carry the last keyframe on to a frame, and add to its evidence how well it fits."""
+        step = held.step
+        assert self._anchor is not None
+        assert self._motion is not None
+        assert step.onto is not None
+        assert held.error is not None
+        assert held.evidence is not None
+        self._motion = compose(step.onto, self._motion)
+        fit = misfit(self._anchor, self._motion, step.luma, self._blur_px)
+        held.proposal = Proposal(self._anchor, self._motion, fit)
+        held.border = observing.border_error(
+            self._anchor, self._motion, held.error, step.frame.size
+        )
+        self._doubt += held.border
+        self._borders += held.border
+        held.evidence = replace(
+            self._seen(),
+            scene_change=held.evidence.scene_change,
+            occluded=held.evidence.occluded,
+            residual=observing.typical_residual(fit.residual),
+            outside=observing.outside(fit.residual),
+            drift=observing.drift(step.luma, self._anchor.luma, self._motion, fit),
+            border=held.border,
+        )
+
+    def _seen(self) -> Evidence:
+        """Return what is known of the run and the shot, with nothing of the newest frame."""
+        return Evidence(
+            self._age,
+            *(0.0,) * 4,
+            doubt=self._doubt,
+            churn=self._churn,
+            frames=self._frames,
+            keyframes=self._keyframes,
+            mean_border=self._borders / self._frames if self._frames else 0.0,
+        )
+
+    def _reason(self, new: Decision, *, forced: bool) -> KeyframeReason | None:
+        """Return why the newest frame becomes a keyframe, if it does."""
+        if self._anchor is None:
+            first = KeyframeReason.SCENE_CUT if self._shot else KeyframeReason.FIRST
+            wait = 0
+            if self._judge is not None and not forced:
+                wait = min(self._judge.head(new.evidence or self._seen()), self._most_open // 2)
+            return first if self._age >= wait else None
+        new.verdict = self._policy.decide(new.evidence or self._seen())
+        return KeyframeReason.FORCED if forced else new.verdict.reason
+
+    def _place(self, newest: Decision) -> tuple[Decision, list[Decision]]:
+        """Return the undecided frame that becomes the keyframe, and those after it."""
+        assert self._judge is not None
+        held = [*self._open, newest]
+        at = self._judge.place(self._span(Side.TAIL, held))
+        self._open = held[:at]
+        return held[at], held[at + 1 :]
+
+    def _close_span(self, reason: KeyframeReason, anchor: Anchor, after: list[Decision]) -> None:
+        """Make a keyframe of the last undecided frame; look again at those before and after it."""
+        start, before, new = self._anchor, self._open[:-1], self._open[-1]
+        self._set(new, reason, anchor, start=start)
+        self._anchor = anchor
+        if self._judge is not None and before:
+            if start is None:
+                self._judge_edge(Side.HEAD)
+            else:
+                self._judge_between(start, before, new)
+        self.give_up(len(self._open))
+        self._follow(anchor, after)
+
+    def _follow(self, anchor: Anchor, after: list[Decision]) -> None:
+        """Carry a new keyframe on over the frames after it that are seen already."""
+        self._age, self._doubt = 0, 0.0
+        self._motion = no_motion(anchor.index, anchor.luma)
+        for held in after:
+            self._age += 1
+            self._borders -= held.border
+            with self._measure("carry", held.step.frame):
+                self._weigh(held)
+        self._open = after
+
+    def _set(
+        self, held: Decision, reason: KeyframeReason, anchor: Anchor, *, start: Anchor | None
+    ) -> None:
+        """Write down that a frame is a keyframe."""
+        held.reason, held.anchor = reason, anchor
+        self._keyframes += 1
+        if start is None or held.proposal is None or self._policy.every_frame:
+            return
+        with self._measure("carry", held.step.frame):
+            motion = held.proposal.motion
+            self._churn = observing.churn(start, motion, anchor, held.step.frame.size)
+        if held.evidence is not None:
+            held.evidence = replace(held.evidence, churn=self._churn)
+
+    def _judge_between(self, start: Anchor, inside: list[Decision], end: Decision) -> None:
+        """Ask inside a closed span, as long as its ends disagree and the policy wants it."""
+        assert self._judge is not None
+        if not inside:
+            return
+        at = self._judge.accept(self._span(Side.BETWEEN, inside, churn=self._churn))
+        self._churns.append(self._churn)
+        if at is None:
+            return
+        middle = inside[at]
+        anchor = self._ask(middle.step, None)
+        self._set(middle, KeyframeReason.SPAN, anchor, start=start)
+        self._judge_between(start, inside[:at], middle)
+        motion = no_motion(anchor.index, anchor.luma)
+        with self._measure("carry", end.step.frame):
+            for held in (*inside[at + 1 :], end):
+                assert held.step.onto is not None
+                motion = compose(held.step.onto, motion)
+                held.proposal = Proposal(anchor, motion)
+            assert end.anchor is not None
+            self._churn = observing.churn(anchor, motion, end.anchor, end.step.frame.size)
+        self._judge_between(anchor, inside[at + 1 :], end)
+
+    def _judge_edge(self, side: Side) -> None:
+        """Ask once more at the start or the end of a shot, where the policy wants it."""
+        if self._judge is None or self._anchor is None:
+            return
+        inside = self._open if side is Side.TAIL else self._open[:-1]
+        if side is Side.HEAD:
+            self._look_back(self._open)
+        at = self._judge.accept(self._span(side, inside))
+        if at is None:
+            return
+        middle = inside[at]
+        anchor = self._ask(middle.step, None)
+        start = None if side is Side.HEAD else self._anchor
+        self._set(middle, KeyframeReason.EDGE, anchor, start=start)
+        if side is Side.HEAD:
+            # The first keyframe of the shot is another one now.
+            first = self._open[-1]
+            middle.reason, first.reason = first.reason, KeyframeReason.EDGE
+        for held in self._open[at + 1 :]:
+            held.proposal = None
+
+    def _look_back(self, head: list[Decision]) -> None:
+        """Measure the borders of a shot's first frames with the labels of its first keyframe."""
+        assert self._anchor is not None
+        later = head[-1].step
+        motion = no_motion(self._anchor.index, self._anchor.luma)
+        with self._measure("carry", later.frame):
+            for held in reversed(head[:-1]):
+                if later.back is None:
+                    break
+                motion = compose(later.back, motion)
+                later = held.step
+                if held.error is None:
+                    continue
+                held.border = observing.border_error(
+                    self._anchor, motion, held.error, later.frame.size
+                )
+                self._borders += held.border
+
+    def _span(self, side: Side, inside: list[Decision], *, churn: float = 0.0) -> Span:
+        return Span(
+            side,
+            tuple(held.border for held in inside),
+            churn=churn,
+            noise=min(self._churns, default=0.0),
+            frames=self._frames,
+            keyframes=self._keyframes,
+            mean_border=self._borders / self._frames,
+        )
