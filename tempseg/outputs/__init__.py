@@ -9,10 +9,11 @@ from tempseg.outputs.record import (
     read_totals,
     write_record,
 )
-from tempseg.outputs.staging import RunFolder, new_folder
+from tempseg.outputs.staging import CHUNKS, RunFolder, new_folder
 from tempseg.outputs.stats import FrameTableSink, verdict_cells
 
 __all__ = [
+    "CHUNKS",
     "FrameTableSink",
     "LabelSink",
     "OverlayPainter",

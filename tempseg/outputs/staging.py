@@ -11,10 +11,12 @@ from typing import IO
 
 from tempseg.errors import OutputError
 
-__all__ = ["RunFolder", "new_folder"]
+__all__ = ["CHUNKS", "RunFolder", "new_folder"]
 
 PARTIAL = "partial"
 CHUNKS = "chunks"
+"""The folder of the chunks, in that of the unfinished run."""
+
 LOCK = "lock"
 RECORD = "run.json"
 FILES = ("masks.mkv", "overlay.mp4", "frames.csv", "report.html", RECORD)

@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tempseg.errors import OutputError
+from tempseg.outputs import CHUNKS
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
 
-__all__ = ["CHUNKS", "CHUNK_FILES", "ChunkFolder", "Ledger"]
-
-CHUNKS = "chunks"
-"""The folder of the chunks, in that of the unfinished run."""
+__all__ = ["CHUNK_FILES", "ChunkFolder", "Ledger"]
 
 CHUNK_FILES = ("masks.mkv", "overlay.mp4", "frames.csv")
 RECORD = "chunk.json"

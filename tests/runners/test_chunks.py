@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tempseg
+from tempseg.build import build_segmenter
 from tempseg.config import load_config
 from tempseg.runners.chunks import plan_run
 from tempseg.runners.executor import InProcess
@@ -70,6 +71,39 @@ def test_one_chunk_alone_is_that_of_the_run(material, tmp_path):
     for name in ("masks.mkv", "overlay.mp4"):
         assert alone.sha256[name] == among.sha256[name]
     assert (alone.opening, alone.closing) == (among.opening, among.closing)
+
+
+class Remembering:
+    """A segmenter that notes what it is asked."""
+
+    def __init__(self, segmenter):
+        self._segmenter = segmenter
+        self.asked = []
+
+    @property
+    def info(self):
+        return self._segmenter.info
+
+    def segment(self, frame):
+        self.asked.append(frame.index)
+        return self._segmenter.segment(frame)
+
+    def forget(self):
+        self.asked.append("forget")
+
+
+def test_a_model_forgets_between_chunks_and_reads_its_first_answer_from_the_first_frame(
+    material, tmp_path
+):
+    plan = _plan(material)
+    segmenter = Remembering(build_segmenter(plan.config))
+    with InProcess(plan, segmenter) as executor:
+        list(executor.run(plan.chunks[2:4], tmp_path, run="", progress=lambda *_: None))
+    second, third = (chunk.part.first_index for chunk in plan.chunks[2:4])
+    assert segmenter.asked[:3] == [0, "forget", second]
+    assert segmenter.asked.count("forget") == 2
+    # The frame that both share is a keyframe of both.
+    assert segmenter.asked.count(third) == 2
 
 
 def test_times_and_sound_of_the_join_are_the_sources(material, whole):
