@@ -87,7 +87,6 @@ class VideoJoiner(Writer):
         stream = source.streams.video[0]
         assert stream.time_base is not None
         if self._stream is None:
-            self._reordered = _reordered(path)
             self._begin(stream)
         elif stream.codec_context.extradata != self._extradata:
             raise OutputError(
@@ -109,6 +108,8 @@ class VideoJoiner(Writer):
 
     def _begin(self, stream: VideoStream) -> None:
         self._extradata = stream.codec_context.extradata
+        # The context tells whether, not how many; x264 holds two back at most.
+        self._reordered = 2 if stream.codec_context.has_b_frames else 0
         with self._writing():
             self._stream = self._container.add_stream_from_template(stream)
             if self._audio is not None:
@@ -122,8 +123,10 @@ class VideoJoiner(Writer):
         heapq.heappush(self._waiting, packet.pts)
         if len(self._waiting) > self._reordered:
             packet.dts = heapq.heappop(self._waiting)
-        elif packet.dts is not None:
-            packet.dts += offset
+        else:
+            # Before the first time, as far as frames are held back.
+            ahead = self._reordered + 1 - len(self._waiting)
+            packet.dts = self._waiting[0] - ahead * max(1, packet.duration or 1)
         if self._last_dts is not None and packet.dts is not None and packet.dts <= self._last_dts:
             packet.dts = self._last_dts + 1
         self._last_dts = packet.dts
@@ -164,18 +167,6 @@ class OverlayJoiner(VideoJoiner):
         shift_s: Fraction = Fraction(0),
     ) -> None:
         super().__init__(path, "mp4", mp4_options(time_base), audio=audio, shift_s=shift_s)
-
-
-def _reordered(path: str) -> int:
-    """Return how many frames a file's encoder held back: packets decoded before the first time."""
-    with av.open(os.path.abspath(path), "r") as source:
-        count, first = 0, None
-        for packet in source.demux(source.streams.video[0]):
-            first = packet.pts if first is None else first
-            if packet.dts is None or first is None or packet.dts >= first:
-                break
-            count += 1
-        return count
 
 
 def _nearest(value: Fraction) -> int:

@@ -28,3 +28,10 @@ def deadly(image):
     if image.mean() > 200:
         os.kill(os.getpid(), signal.SIGKILL)
     return bright(image)
+
+
+class Doomed:
+    """A model that ends the process that loads it."""
+
+    def __init__(self):
+        os.kill(os.getpid(), signal.SIGKILL)

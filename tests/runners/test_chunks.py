@@ -6,7 +6,7 @@ import csv
 import json
 import pickle
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import av
 import numpy as np
@@ -123,6 +123,22 @@ def test_the_join_decodes_in_order_and_its_packets_are_timed_in_order(material, 
         assert all(dts <= pts for dts, pts in packets)
         assert all(a[0] < b[0] for a, b in pairwise(packets))
     assert video_times(tmp_path / "run" / "overlay.mp4") == video_times(material.clip)
+
+
+@pytest.mark.parametrize("preset", ["ultrafast", "medium"])
+def test_chunks_of_one_frame_are_joined_too(material, tmp_path, preset):
+    from PIL import Image
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for frame in islice(open_source(str(material.clip)), 6):
+        Image.fromarray(frame.image).save(folder / f"{frame.index:03d}.png")
+    assert len(_plan(material, folder, **{"run.chunk_s": 0.04}).chunks) == 6
+    config = {"run.chunk_s": 0.04, "output.preset": preset}
+    material.run(tmp_path / "run", source=folder, config=config)
+    times = [Fraction(index, 25) for index in range(6)]
+    assert video_times(tmp_path / "run" / "overlay.mp4") == times
+    assert [time for time, _ in read_label_video(str(tmp_path / "run" / "masks.mkv"))] == times
 
 
 def test_pictures_of_the_join_are_those_of_its_chunks(material, tmp_path):

@@ -119,6 +119,14 @@ def test_a_model_that_cannot_be_loaded_or_fails_is_told_as_with_one(material, tm
     assert _children() == []
 
 
+def test_a_model_that_ends_its_process_when_it_is_loaded_is_told(material, tmp_path):
+    with pytest.raises(RunError, match=r"3 workers died while they loaded the model \(SIGKILL"):
+        tempseg.run(
+            material.clip, tmp_path / "run", model=f"{MODELS}:Doomed", config=CONFIG, workers=2
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_workers_share_the_processors(material, monkeypatch):
     started = []
     own = subprocess.Popen
