@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -181,7 +182,9 @@ class WorkerPool:
             )
             progress(message.frames, message.keyframes)
         elif isinstance(message, Failed):
-            raise message.error
+            # What an error comes of is not sent along with it.
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise message.error from full if message.full else None
         elif message is None:
             self._bury(worker, progress)
 

@@ -19,6 +19,7 @@ from typing import Any
 from tempseg.errors import RunError, TempsegError
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
+from tempseg.runners.space import is_full
 from tempseg.types import FrameResult, Origin, SegmenterInfo
 
 __all__ = ["Begin", "Done", "Failed", "Ready", "Setup", "Wants", "Wrote", "main"]
@@ -74,9 +75,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something that trying again does not help."""
+    """Something that trying again does not help, and whether it comes of a full disk."""
 
     error: TempsegError
+    full: bool = False
 
 
 class _Line:
@@ -114,7 +116,7 @@ def main() -> None:
     try:
         _work(line, setup)
     except TempsegError as error:
-        line.send(Failed(error))
+        line.send(Failed(error, full=is_full(error)))
     except Exception as error:  # noqa: BLE001 - the pool's process tells it, as it would its own
         told = "".join(traceback.format_exception(error))
         failure = RunError(f"unexpected {type(error).__name__} in a worker: {error}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -16,8 +18,9 @@ from tempseg.config import load_config
 from tempseg.errors import ModelError, RunError
 from tempseg.runners.chunks import plan_run
 from tempseg.runners.pool import WorkerPool
+from tempseg.video import open_source
 
-from ..video.clips import write_clip
+from ..video.clips import damage, write_clip
 from .conftest import CONFIG, FRAMES, digest
 
 MODELS = "python:tests.runners.models"
@@ -61,6 +64,20 @@ def test_two_workers_give_the_bytes_of_one_and_tell_how_far_they_are(material, w
     assert watch.frames == watch.expected == FRAMES
     assert watch.keyframes == summary.totals.keyframes
     assert _children() == []
+
+
+@pytest.mark.parametrize("packets", [(20, 21, 45), (16, 17), (0, 1)])
+def test_a_damaged_video_gives_what_reading_it_through_gives(material, tmp_path, packets):
+    harmed = tmp_path / "harmed.mp4"
+    shutil.copy(material.clip, harmed)
+    damage(harmed, *packets)
+    read = [(frame.index, frame.time_s) for frame in open_source(str(harmed))]
+    material.run(tmp_path / "one", source=harmed)
+    with (tmp_path / "one" / "frames.csv").open() as table:
+        rows = [(int(row["index"]), float(row["time_s"])) for row in csv.DictReader(table)]
+    assert rows == read
+    material.run(tmp_path / "two", source=harmed, workers=2)
+    assert digest(tmp_path / "one") == digest(tmp_path / "two")
 
 
 def test_a_worker_that_is_killed_is_replaced(material, whole, tmp_path):

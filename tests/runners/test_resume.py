@@ -255,7 +255,8 @@ def test_two_runs_do_not_write_into_one_folder(material, stopped):
     assert len(_finished(stopped)) == 3
 
 
-def test_a_full_disk_is_told_with_what_is_missing_and_resumed(material, whole, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_told_with_what_is_missing_and_resumed(material, whole, tmp_path, workers):
     disk = tmp_path / "disk"
     disk.mkdir()
     size = sum(f.stat().st_size for f in whole.iterdir())
@@ -267,7 +268,7 @@ def test_a_full_disk_is_told_with_what_is_missing_and_resumed(material, whole, t
         pytest.skip("no small file system can be mounted here")
     try:
         with pytest.raises(RunError, match=r"disk is full: make room for about \d.* --resume"):
-            _without_forecast(lambda: material.run(disk / "run"))
+            _without_forecast(lambda: material.run(disk / "run", workers=workers))
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         material.run(disk / "run", resume=True)
         assert digest(disk / "run") == digest(whole)
