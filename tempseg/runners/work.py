@@ -177,7 +177,9 @@ class ChunkRunner:
 
         end = chunk.part.end
         closing_s = () if end is None else (float(end * plan.video.time_base),)
-        forced = Forced(frozenset({chunk.part.first_index}), closing_s)
+        # The run's first frame is the policy's to decide on, as in a run of one chunk.
+        opening = frozenset({chunk.part.first_index} if chunk.number else ())
+        forced = Forced(opening, closing_s)
         engine = build_engine(plan.config, self._segmenter, timer=times, forced=forced)
         return _Job(chunk, source, engine, times)
 

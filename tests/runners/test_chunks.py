@@ -171,6 +171,20 @@ def test_seams_are_keyframes_on_both_sides_and_carried_to(material, whole):
     assert record["totals"]["frames"] == FRAMES
 
 
+@pytest.mark.parametrize("policy", ["adaptive", "span", "share"])
+def test_the_first_chunk_is_as_the_whole_up_to_the_last_frames_before_its_seam(
+    material, tmp_path, policy
+):
+    keys = {"keyframe.policy": policy}
+    material.run(tmp_path / "run", config=keys)
+    streamed = tempseg.segment(material.clip, model=material.model, config=CONFIG | keys)
+    first = next(iter(streamed))
+    row = _rows(tmp_path / "run")[0]
+    assert row["origin"] == first.origin.value
+    assert row["reason"] == (first.reason.value if first.reason else "")
+    assert row["shot"] == "0"
+
+
 def test_a_scene_cut_on_a_seam_is_still_told(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (2, 12, 16, 3), np.uint8)
     shots = noise.repeat(4, axis=1).repeat(4, axis=2)
@@ -183,7 +197,9 @@ def test_a_scene_cut_on_a_seam_is_still_told(tmp_path):
     )
     model = "python:tests.runners.models:bright"
     tempseg.run(clip, tmp_path / "run", model=model, config=CONFIG | {"segmenter.classes": "auto"})
-    assert _rows(tmp_path / "run")[16]["reason"] == "scene_cut"
+    rows = _rows(tmp_path / "run")
+    assert rows[16]["reason"] == "scene_cut"
+    assert [row["shot"] for row in rows] == ["0"] * 16 + ["1"] * 16
 
 
 def test_a_part_of_a_video_is_cut_too_and_begins_at_zero(material, tmp_path):
