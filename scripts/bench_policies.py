@@ -29,11 +29,11 @@ from rich.table import Table
 from tempseg.build import build_engine, build_policy, build_segmenter, build_source
 from tempseg.class_sets import class_set
 from tempseg.config import Config, load_config
-from tempseg.flows import DisFlow
+from tempseg.cuts import steps_held
 from tempseg.label_images import list_images, read_label_image
 from tempseg.metrics import Fidelity, FidelityFloor
 from tempseg.metrics.judge import Judge
-from tempseg.motion import Step, Stepper
+from tempseg.motion import Step
 from tempseg.proposals import Anchor
 from tempseg.schedule import Forced, Scheduler
 from tempseg.types import Frame, FrameResult, LabelArray, Placement, Prediction, SegmenterInfo
@@ -55,7 +55,11 @@ KEYS = {
 }
 """The key of each policy that sets how often the segmenter runs: from seldom to often."""
 
-FREE = {"keyframe.min_interval": 1, "keyframe.max_interval": 400}
+FREE = {
+    "keyframe.min_interval": 1,
+    "keyframe.max_interval": 400,
+    "keyframe.drift_threshold": 1.0,
+}
 """For all policies but `interval`, so that their key alone decides."""
 
 
@@ -92,9 +96,8 @@ class Footage:
         schedule = Scheduler(
             build_policy(config),
             ask,
-            scene_threshold=config.keyframe.scene_threshold,
             residual_blur_px=config.propagate.residual_blur_px,
-            most_open=config.propagate.lookahead,
+            most_open=config.propagate.lookahead - steps_held(config.propagate.lookahead),
             forced=Forced(),
             measure=lambda *_: nullcontext(),
         )
@@ -131,14 +134,14 @@ class Footage:
 def read(sources: Sequence[Path], end: float | None = None) -> list[Step]:
     """Return the frames of one or several sources as one video, with the motion between them."""
     config = load_config(overrides={} if end is None else {"source.end": end})
-    stepper = Stepper(DisFlow(config.flow.preset), resolution_px=config.flow.resolution_px)
-    steps: list[Step] = []
+    frames: list[Frame] = []
     for source in sources:
         for frame in build_source(str(source), config):
             picture = DecodedPicture(frame.image, frame.picture.yuv420())
-            index = len(steps)
-            steps.append(stepper.step(Frame(index, index, frame.time_base, picture)))
-    return steps
+            index = len(frames)
+            frames.append(Frame(index, index, frame.time_base, picture))
+    nobody = Answers(SegmenterInfo("none", "none", class_set("person")), {})
+    return list(build_engine(config, nobody).steps(frames))
 
 
 def person(labels: LabelArray) -> Prediction:

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 
 from tempseg.decisions import Evidence
 from tempseg.errors import ModelError, TempsegError
-from tempseg.evidence import scene_change
 from tempseg.motion import Step
 from tempseg.protocols import BatchSegmenter, KeyframePolicy
 from tempseg.schedule import Forced
@@ -26,34 +25,25 @@ class KeyframePlan:
     ----------
     policy : KeyframePolicy
         One that asks for nothing but the age.
-    scene_threshold : float
-        As the engine's.
     forced : Forced
     """
 
-    def __init__(self, policy: KeyframePolicy, *, scene_threshold: float, forced: Forced) -> None:
+    def __init__(self, policy: KeyframePolicy, *, forced: Forced) -> None:
         self._policy = policy
-        self._scene_threshold = scene_threshold
         self._forced = forced
-        self._last: Step | None = None
+        self._last: Frame | None = None
         self._age = 0
 
     def takes(self, step: Step) -> bool:
         """Return whether the next frame becomes a keyframe."""
-        last, self._last = self._last, step
+        last, self._last = self._last, step.frame
         self._age += 1
-        if last is not None and not self._cuts(step, last):
+        if last is not None and not step.cut and not self._forced.takes(step.frame, last):
             evidence = Evidence(self._age, 0.0, 0.0, 0.0, 0.0)
-            forced = self._forced.takes(step.frame, last.frame)
-            if self._policy.decide(evidence).reason is None and not forced:
+            if self._policy.decide(evidence).reason is None:
                 return False
         self._age = 0
         return True
-
-    def _cuts(self, step: Step, last: Step) -> bool:
-        if step.onto is None:
-            return False
-        return scene_change(step.luma, last.luma, step.onto) > self._scene_threshold
 
 
 def answered_ahead(

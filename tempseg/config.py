@@ -93,7 +93,7 @@ class KeyframeConfig(_Section):
     span_threshold: Annotated[float, Field(ge=0, le=1)] = 0.3
     share: Annotated[float, Field(gt=0, le=1)] = 0.1
     forced: list[Annotated[int, Field(ge=0)] | str] = []
-    scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.4
 
     @property
     def longest(self) -> int:

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from tempseg.ahead import KeyframePlan, answered_ahead
-from tempseg.errors import ModelError
+from tempseg.cuts import CutFinder, steps_held
+from tempseg.errors import ModelError, TempsegError
 from tempseg.motion import Step, Stepper, compose, no_motion
 from tempseg.propagate import BlendSettings, blend, look_up, smooth, voided
 from tempseg.proposals import Anchor, Proposal, confidence, judged, nearest
@@ -60,7 +61,7 @@ class EngineSettings:
 
     lookahead: int = 40
     keyframes_per_side: int = 2
-    scene_threshold: float = 0.5
+    scene_threshold: float = 0.4
     resolution_px: int = 256
     blend: BlendSettings = field(default_factory=BlendSettings)
     matching: bool = True
@@ -128,9 +129,8 @@ class Engine:
         self._schedule = Scheduler(
             policy,
             self._ask,
-            scene_threshold=self._settings.scene_threshold,
             residual_blur_px=self._settings.blend.residual_blur_px,
-            most_open=self._settings.lookahead,
+            most_open=self._settings.lookahead - steps_held(self._settings.lookahead),
             forced=self._settings.forced,
             measure=self._measure,
         )
@@ -143,6 +143,9 @@ class Engine:
             onto=not policy.every_frame,
             back=not policy.every_frame and self._settings.lookahead > 0,
         )
+        self._flow = flow
+        self._finder = self._new_finder()
+        self._flushed: list[FrameResult] = []
         self._held: deque[_Held] = deque()
         self._carried: list[tuple[Anchor, MotionField]] = []
         self._solved: Reference | None = None
@@ -159,18 +162,47 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
-        (step,) = self.steps([frame])
-        return self.advance(step)
+        results: list[FrameResult] = []
+        for step in self._stepped(frame, self._finder):
+            results += self._advance_or_forget(step)
+        return results
 
     def steps(self, frames: Iterable[Frame]) -> Iterator[Step]:
         """Yield the frames with their motion, for `advance`: the half of `push` that can run ahead.
 
-        It touches nothing that `advance` touches, so that a driver may give it its own thread.
+        It touches nothing that `advance` touches, so that a driver may give it its own thread. For
+        one whole video: a few steps wait until it is known whether they begin a shot, and come
+        when the frames end or their source fails.
         """
-        for frame in frames:
-            with self._measure("motion", frame):
-                step = self._stepper.step(frame)
-            yield step
+        # Its own, since `push` and `flush` may be called by another thread.
+        finder = self._new_finder()
+        try:
+            for frame in frames:
+                yield from self._stepped(frame, finder)
+        except TempsegError:
+            # What was read before the source failed is worth finishing.
+            yield from finder.flush()
+            raise
+        yield from finder.flush()
+
+    def _new_finder(self) -> CutFinder:
+        return CutFinder(
+            self._flow,
+            threshold=self._settings.scene_threshold,
+            hold=0 if self._policy.every_frame else steps_held(self._settings.lookahead),
+        )
+
+    def _stepped(self, frame: Frame, finder: CutFinder) -> list[Step]:
+        with self._measure("motion", frame):
+            return list(finder.take(self._stepper.step(frame)))
+
+    def _advance_or_forget(self, step: Step) -> list[FrameResult]:
+        """Take a step; where the model fails, what comes after it is forgotten."""
+        try:
+            return self.advance(step)
+        except ModelError:
+            self._finder.forget()
+            raise
 
     def answered(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Prediction | None]]:
         """Yield what `steps` gives for `advance`, with answers that were asked for in batches.
@@ -183,11 +215,7 @@ class Engine:
             isinstance(segmenter, BatchSegmenter) and segmenter.batch > 1 and self._policy.by_age
         ):
             return ((step, None) for step in steps)
-        plan = KeyframePlan(
-            self._policy,
-            scene_threshold=self._settings.scene_threshold,
-            forced=self._settings.forced,
-        )
+        plan = KeyframePlan(self._policy, forced=self._settings.forced)
         return answered_ahead(steps, segmenter, plan, measure=self._measure)
 
     def advance(self, step: Step, answer: Prediction | None = None) -> list[FrameResult]:
@@ -207,7 +235,7 @@ class Engine:
         results: list[FrameResult] = []
         for decision in self._schedule.push(step, answer):
             results += self._take(decision)
-        return results + self._within(self._settings.lookahead)
+        return results + self._within(self._settings.lookahead - self._finder.hold)
 
     def flush(self, *, asking: bool = True) -> list[FrameResult]:
         """End the video; return what was held back, in order. The next frame starts afresh.
@@ -223,11 +251,14 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used; flush again without asking then.
         """
-        results: list[FrameResult] = []
-        for decision in self._schedule.flush(asking=asking):
-            results += self._take(decision)
         self._stepper.reset()
-        return results + self._end_shot()
+        # Kept, so that a model that fails here costs no frame before: flush again for them.
+        for step in self._finder.flush():
+            self._flushed += self._advance_or_forget(step)
+        for decision in self._schedule.flush(asking=asking):
+            self._flushed += self._take(decision)
+        results, self._flushed = self._flushed + self._end_shot(), []
+        return results
 
     def _take(self, decision: Decision) -> list[FrameResult]:
         """Carry the anchors on to a decided frame, and its answer back where it has one."""

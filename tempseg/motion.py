@@ -107,12 +107,19 @@ class Step:
         Carries the frame before onto this one; none on a first frame, or where not asked for.
     back : MotionField or None
         Carries this frame onto the one before.
+    scene_change : float
+        Share of the structure that is lost at this frame, after motion and beyond what the frames
+        around it lose; in [0, 1]. 0 until it is decided whether a shot begins.
+    cut : bool
+        Whether the frame begins a new shot.
     """
 
     frame: Frame
     luma: UInt8Array
     onto: MotionField | None = None
     back: MotionField | None = None
+    scene_change: float = 0.0
+    cut: bool = False
 
 
 class Stepper:

@@ -89,8 +89,6 @@ class Scheduler:
     policy : KeyframePolicy
     ask : callable
         Given a step, and an answer where there is one already, returns the frame as an anchor.
-    scene_threshold : float
-        Scene change, in [0, 1], from which a frame begins a new shot.
     residual_blur_px : float
         As of `BlendSettings`.
     most_open : int
@@ -105,7 +103,6 @@ class Scheduler:
         policy: KeyframePolicy,
         ask: Callable[[Step, Prediction | None], Anchor],
         *,
-        scene_threshold: float,
         residual_blur_px: float,
         most_open: int,
         forced: Forced,
@@ -114,7 +111,6 @@ class Scheduler:
         self._policy = policy
         self._judge = policy if isinstance(policy, SpanJudge) and most_open > 0 else None
         self._ask = ask
-        self._scene_threshold = scene_threshold
         self._blur_px = residual_blur_px
         self._most_open = most_open
         self._forced = forced
@@ -151,12 +147,8 @@ class Scheduler:
         ModelError
             When the segmenter's answer cannot be used; `flush` gives what was taken before.
         """
-        change = 0.0
-        with self._measure("carry", step.frame):
-            if self._last is not None and step.onto is not None:
-                change = observing.scene_change(step.luma, self._last.luma, step.onto)
         forced = self._forced.takes(step.frame, self._last.frame if self._last else None)
-        opens = self._last is None or change > self._scene_threshold
+        opens = self._last is None or step.cut
         if opens:
             self._end_shot(asking=True)
             self._shot += 1
@@ -164,7 +156,7 @@ class Scheduler:
         self._age += not opens
         new = Decision(step, self._shot, opens=opens)
         with self._measure("carry", step.frame):
-            self._look(new, change)
+            self._look(new)
         reason = self._reason(new, forced=forced)
         self._last = step
         after: list[Decision] = []
@@ -208,14 +200,14 @@ class Scheduler:
         self.give_up(len(self._open))
         self._restart()
 
-    def _look(self, new: Decision, change: float) -> None:
+    def _look(self, new: Decision) -> None:
         """Carry the last keyframe on to a new frame and gather what the policy is to see."""
         step, last = new.step, self._last
         if step.onto is None or last is None or new.opens:
             if not self._policy.every_frame:
                 self._evened = observing.evened(step.luma)
             if last is not None:
-                new.evidence = replace(self._seen(), scene_change=change)
+                new.evidence = replace(self._seen(), scene_change=step.scene_change)
             return
         assert self._evened is not None
         evened = observing.evened(step.luma)
@@ -223,9 +215,9 @@ class Scheduler:
         self._evened = evened
         hidden = observing.occluded(step.onto, step.back) if step.back is not None else 0.0
         if self._anchor is None or self._motion is None:
-            new.evidence = replace(self._seen(), scene_change=change, occluded=hidden)
+            new.evidence = replace(self._seen(), scene_change=step.scene_change, occluded=hidden)
             return
-        new.evidence = replace(self._seen(), scene_change=change, occluded=hidden)
+        new.evidence = replace(self._seen(), scene_change=step.scene_change, occluded=hidden)
         self._weigh(new)
 
     def _weigh(self, held: Decision) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tempseg.class_sets import class_set
+from tempseg.cuts import steps_held
 from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine, EngineSettings
 from tempseg.errors import ModelError, SourceError
@@ -169,7 +170,7 @@ def test_no_more_keyframes_are_waited_for_than_are_used(disc, scores, smoothing,
     for frame in _frames(disc):
         for result in engine.push(frame):
             out_with[result.frame.index] = frame.index
-    assert out_with[1] == 4 * after
+    assert out_with[1] == 4 * after + steps_held(24)
 
 
 def test_scene_cut_is_a_keyframe_of_its_own(cut):
@@ -452,7 +453,12 @@ def test_answer_on_another_grid_is_a_model_error_with_both_grids(disc):
             labels = np.zeros((20 + frame.index, 30), np.uint8)
             return Prediction(Placement.stretch(labels.shape, frame.size), labels=labels)
 
-    engine = Engine(Growing(disc), DisFlow("fast"), policy=IntervalPolicy(2))
+    engine = Engine(
+        Growing(disc),
+        DisFlow("fast"),
+        policy=IntervalPolicy(2),
+        settings=EngineSettings(lookahead=0),
+    )
     first, second, third = _frames(disc)[:3]
     engine.push(first)
     engine.push(second)
@@ -466,7 +472,12 @@ def test_scores_of_another_number_of_classes_are_a_model_error(disc):
             scores = np.full((20, 30, 3 + frame.index), 0.2, np.float32)
             return Prediction(Placement.stretch((20, 30), frame.size), scores=scores)
 
-    engine = Engine(Growing(disc), DisFlow("fast"), policy=IntervalPolicy(2))
+    engine = Engine(
+        Growing(disc),
+        DisFlow("fast"),
+        policy=IntervalPolicy(2),
+        settings=EngineSettings(lookahead=0),
+    )
     first, second, third = _frames(disc)[:3]
     engine.push(first)
     engine.push(second)
@@ -492,20 +503,33 @@ def short():
     return moving_shapes([shape], width=96, height=64, frame_count=13)
 
 
-def test_frames_held_back_outlive_a_model_that_fails_at_a_cut(cut):
+@pytest.mark.parametrize("lookahead", [3, 20])
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_frames_held_back_outlive_a_model_that_fails_at_a_cut(cut, lookahead, after):
     class Failing(TruthSegmenter):
         def segment(self, frame):
             if frame.index == 9:
                 raise ModelError("no answer")
             return super().segment(frame)
 
-    engine = Engine(Failing(cut), DisFlow("fast"), policy=IntervalPolicy(5))
-    *before, failing = _frames(cut)[:10]
-    results = [r for frame in before for r in engine.push(frame)]
+    engine = Engine(
+        Failing(cut),
+        DisFlow("fast"),
+        policy=IntervalPolicy(5),
+        settings=EngineSettings(lookahead=lookahead),
+    )
+    results = []
+
+    def push_all():
+        for frame in _frames(cut)[: 10 + after]:
+            results.extend(engine.push(frame))
+        results.extend(engine.flush())
+
     with pytest.raises(ModelError, match="no answer"):
-        engine.push(failing)
+        push_all()
     results += engine.flush()
     assert [r.frame.index for r in results] == list(range(9))
+    assert engine.flush() == []
 
 
 def test_nothing_of_labels_is_left_for_scores_after_a_flush(short):

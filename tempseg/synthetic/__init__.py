@@ -1,6 +1,7 @@
 """Rendered scenes with exact labels, ids and motion."""
 
 from tempseg.synthetic.events import Event
+from tempseg.synthetic.film import street_film
 from tempseg.synthetic.scene import Scene, SceneFrame
 from tempseg.synthetic.shapes import MovingShape, moving_shapes
 from tempseg.synthetic.street import STREET_CLASSES, street_scene
@@ -12,5 +13,6 @@ __all__ = [
     "Scene",
     "SceneFrame",
     "moving_shapes",
+    "street_film",
     "street_scene",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["Event"]
+__all__ = ["Event", "EventKind"]
+
+EventKind = Literal["cut", "dissolve", "light", "flash", "fade", "rise", "pan"]
 
 FLASH_GAINS = (1.9, 1.35)
 """Light of a flash's frames, as a factor."""
@@ -20,10 +22,12 @@ class Event:
 
     Parameters
     ----------
-    kind : {"cut", "light", "flash", "fade"}
-        A new shot; a slow change of light; a flash of two frames; a fade to black.
+    kind : {"cut", "dissolve", "light", "flash", "fade", "rise", "pan"}
+        A new shot; one that comes through the one before; a change of light; a flash of two
+        frames; a fade to black; a fade up from black; a swing of the camera.
     first, last : int
-        The frames it touches, both included. A cut touches the first frame of the new shot.
+        The frames it touches, both included. A cut touches the first frame of the new shot; a
+        dissolve the frames that show both.
 
     Examples
     --------
@@ -32,7 +36,7 @@ class Event:
     (1.0, 0.904, 0.04)
     """
 
-    kind: Literal["cut", "light", "flash", "fade"]
+    kind: EventKind
     first: int
     last: int
 
@@ -52,6 +56,9 @@ class Event:
         if self.kind == "fade":
             share = min((place + 1) / (self.last - self.first + 1), 1.0)
             return 1.0 - (1.0 - DARKEST) * share
+        if self.kind == "rise":
+            share = min((place + 1) / (self.last - self.first + 2), 1.0)
+            return DARKEST + (1.0 - DARKEST) * share
         return 1.0
 
     def later(self, frames: int) -> Event:

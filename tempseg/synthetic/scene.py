@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.class_sets import ClassSet
-from tempseg.synthetic.events import Event
+from tempseg.synthetic.events import Event, EventKind
 from tempseg.synthetic.raster import Fog, Layer, owners, paint
 from tempseg.types import VOID_8, FloatArray, UInt8Array
 
@@ -96,6 +96,10 @@ class Scene:
         What the class ids mean.
     seed : int
         Of the film grain.
+    dissolves : sequence of int
+        For each join, how many frames show both shots; 0 is a hard cut. The shots go on
+        beyond their ends for it. Labels, ids and motion stay those of the shot that weighs more:
+        the new shot's from the middle on, which is where the cut is told.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Scene:
         frame_rate: Fraction,
         class_set: ClassSet,
         seed: int,
+        dissolves: Sequence[int] = (),
     ) -> None:
         self.width, self.height = width, height
         self.frame_rate = frame_rate
@@ -114,6 +119,11 @@ class Scene:
         self._shots = tuple(shots)
         self._seed = seed
         self._starts = np.cumsum([0, *(shot.frame_count for shot in shots)]).tolist()
+        self._dissolves = tuple(dissolves) or (0,) * (len(shots) - 1)
+        if len(self._dissolves) != len(shots) - 1 or min(self._dissolves, default=0) < 0:
+            raise ValueError(
+                f"dissolves are {tuple(dissolves)}, expected {len(shots) - 1} lengths >= 0"
+            )
         # The frame before is needed for what is visible; in a sequential reading it is at hand.
         self._known: dict[int, _Geometry] = {}
 
@@ -122,13 +132,20 @@ class Scene:
 
     @property
     def cuts(self) -> tuple[int, ...]:
-        """Indices of frames that begin a new shot; frame 0 is none."""
+        """Indices of frames that begin a new shot; frame 0 is none.
+
+        Where shots dissolve, the first frame in which the new one weighs at least half.
+        """
         return tuple(self._starts[1:-1])
 
     @property
     def events(self) -> tuple[Event, ...]:
         """What happens to whole frames, cuts included, in order; labels are exact throughout."""
-        found = [Event("cut", cut, cut) for cut in self.cuts]
+        found = []
+        for cut, length in zip(self.cuts, self._dissolves, strict=True):
+            first = cut - length // 2
+            kind: EventKind = "dissolve" if length else "cut"
+            found.append(Event(kind, first, first + max(length, 1) - 1))
         for shot, start in zip(self._shots, self._starts, strict=False):
             found += [event.later(start) for event in shot.events]
         return tuple(sorted(found, key=lambda event: event.first))
@@ -153,7 +170,27 @@ class Scene:
         # The last entry answers for owner -1: nothing there.
         labels = np.array([*classes, VOID_8], np.uint8)[now.owner]
         ids = np.array([*(layer.segment_id for layer in now.layers), 0], np.uint16)[now.owner]
-        return SceneFrame(self._develop(shot, index, start, now), labels, ids, flow, visible)
+        image = self._develop(shot, index, start, now)
+        for join, length in enumerate(self._dissolves):
+            first = self._starts[join + 1] - length // 2
+            if first <= index < first + length:
+                image = self._mixed(image, place, join, index, (index - first + 1) / (length + 1))
+        return SceneFrame(image, labels, ids, flow, visible)
+
+    def _mixed(
+        self, image: UInt8Array, place: int, join: int, index: int, share: float
+    ) -> UInt8Array:
+        """Return a frame of a dissolve: `share` of the shot after the join, the rest of the other.
+
+        `image` is what the shot at `place` shows by itself.
+        """
+        other = join if place > join else join + 1
+        shot, start = self._shots[other], self._starts[other]
+        layers = shot.layers(index - start)
+        there = _Geometry(layers, owners(layers, width=self.width, height=self.height))
+        shown = self._develop(shot, index, start, there)
+        old, new = (shown, image) if place > join else (image, shown)
+        return np.asarray(cv2.addWeighted(old, 1 - share, new, share, 0), np.uint8)
 
     def _geometry(self, shot: Shot, start: int, index: int) -> _Geometry:
         known = self._known.get(index)

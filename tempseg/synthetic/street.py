@@ -32,7 +32,7 @@ from tempseg.synthetic.stage import (
 from tempseg.synthetic.vehicles import HATCHBACK, SALOON, VAN, Car
 from tempseg.synthetic.world import Camera, Panel, panel_layers
 
-__all__ = ["STREET_CLASSES", "street_scene"]
+__all__ = ["STREET_CLASSES", "StreetShot", "drive", "evening", "street_scene"]
 
 STREET_CLASSES = class_set("camvid")
 
@@ -50,7 +50,7 @@ LONG_ENOUGH_S = 2.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _StreetShot:
+class StreetShot:
     """A street, who moves in it, and the camera's path."""
 
     ground: Sequence[Panel]
@@ -65,17 +65,19 @@ class _StreetShot:
     fog: Fog | None
     grain: float = 1.5
     vignette: float = 0.22
+    begins: int = 0
+    """Frame of the street's own time that the shot begins at."""
 
     def exposure(self, frame: int) -> float:
         """Return the factor on all light in a frame."""
-        light = self.light(float(frame / self.frame_rate))
+        light = self.light(self._time_s(frame))
         for event in self.events:
             light *= event.gain(frame)
         return light
 
     def layers(self, frame: int) -> Sequence[Layer]:
         """Return the planes of a frame, back to front."""
-        time_s = float(frame / self.frame_rate)
+        time_s = self._time_s(frame)
         panels = list(self.ground)
         for actor in self.actors:
             panels += actor.shadows(time_s)
@@ -86,6 +88,9 @@ class _StreetShot:
         for _, parts in sorted(standing, key=lambda entry: -entry[0]):
             panels += parts
         return panel_layers(panels, self.camera(time_s))
+
+    def _time_s(self, frame: int) -> float:
+        return float((self.begins + frame) / self.frame_rate)
 
 
 def street_scene(
@@ -135,17 +140,18 @@ def street_scene(
         raise ValueError(f"duration_s is {duration_s}, expected at least {float(2 / rate):g}")
     first = frames // 2
     shots = (
-        _drive(np.random.default_rng([seed, 1]), width, height, rate, first),
-        _evening(np.random.default_rng([seed, 2]), width, height, rate, frames - first),
+        drive(np.random.default_rng([seed, 1]), width, height, rate, first),
+        evening(np.random.default_rng([seed, 2]), width, height, rate, frames - first),
     )
     return Scene(
         shots, width=width, height=height, frame_rate=rate, class_set=STREET_CLASSES, seed=seed
     )
 
 
-def _drive(
+def drive(
     rng: np.random.Generator, width: int, height: int, rate: Fraction, frames: int
-) -> _StreetShot:
+) -> StreetShot:
+    """Return the drive down a sunny street."""
     made = empty_street(rng, DAY)
     stripes = materials.zebra(rng, 2 * ROAD_HALF, 3.0)
     made.ground.append(
@@ -208,9 +214,10 @@ def _drive(
     return _shot(made, cast, camera, light, rate, frames, cloud)
 
 
-def _evening(
+def evening(
     rng: np.random.Generator, width: int, height: int, rate: Fraction, frames: int
-) -> _StreetShot:
+) -> StreetShot:
+    """Return the evening seen from the pavement."""
     made = empty_street(rng, EVENING)
     plant(made, [(1, 15), (1, 27), (1, 39), (1, 51), (1, 63), (1, 80), (-1, 40), (-1, 55),
                   (-1, 75)], x=6.3, size=1.12)  # fmt: skip
@@ -286,9 +293,9 @@ def _shot(
     rate: Fraction,
     frames: int,
     events: Sequence[Event],
-) -> _StreetShot:
+) -> StreetShot:
     look = made.look
-    return _StreetShot(
+    return StreetShot(
         [*made.ground, *made.decals],
         made.houses,
         made.furniture,

@@ -5,6 +5,7 @@ Loads everything once, then forks for every run: a run as long as a blink can be
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -14,26 +15,38 @@ from pathlib import Path
 import cv2
 
 import tempseg
-from tempseg import config, engine  # noqa: F401 - loaded before the clock starts
-
-source, model, out, keys, *shares = sys.argv[1:]
-cv2.setNumThreads(1)
-settings = dict(pair.split("=") for pair in keys.split(","))
-settings = {key: float(value) if value[0].isdigit() else value for key, value in settings.items()}
-settings["keyframe.interval"] = int(settings["keyframe.interval"])
-settings["output.report"] = False
 
 
-def run(folder: str, *, resume: bool) -> None:
-    tempseg.run(source, folder, model=model, config=settings, resume=resume)
+def main() -> None:
+    """Take source, model, folder, config as JSON, and the moments; tell what was left at each."""
+    source, model, out, keys, *shares = sys.argv[1:]
+    # Before the first fork: threads do not survive it.
+    cv2.setNumThreads(1)
+
+    def run(name: str, *, resume: bool = False) -> None:
+        folder = Path(out, name)
+        tempseg.run(source, folder, model=model, config=json.loads(keys), resume=resume)
+
+    # Kernels are compiled, libraries loaded.
+    run("first")
+    length_s = _forked(lambda: run("timed"))
+    for number, share in enumerate(map(float, shares)):
+        name = str(number)
+        _forked(lambda name=name: run(name), kill_after_s=share * length_s)
+        chunks = Path(out, name, "partial", "chunks")
+        left = [path.name for path in chunks.iterdir()] if chunks.exists() else []
+        _forked(lambda name=name: run(name, resume=True))
+        finished = sum(name.isdigit() for name in left)
+        sys.stdout.write(f"{number} {share * length_s:.3f} {finished}\n")
 
 
-def forked(folder: str, kill_after_s: float | None, *, resume: bool) -> float:
+def _forked(work, kill_after_s: float | None = None) -> float:
+    """Do work in a fork; return the seconds it took."""
     start = time.monotonic()
     child = os.fork()
     if child == 0:
         try:
-            run(folder, resume=resume)
+            work()
         except BaseException as error:  # noqa: BLE001 - told, and the child must end here
             sys.stderr.write(f"{error}\n")
             os._exit(1)
@@ -43,16 +56,9 @@ def forked(folder: str, kill_after_s: float | None, *, resume: bool) -> float:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if kill_after_s is None and status:
-        sys.exit(f"{folder}: the run ended with {status}")
+        sys.exit(f"a run ended with {status}")
     return time.monotonic() - start
 
 
-run(f"{out}/first", resume=False)
-length_s = forked(f"{out}/timed", None, resume=False)
-for number, share in enumerate(map(float, shares)):
-    forked(f"{out}/{number}", share * length_s, resume=False)
-    chunks = Path(out, str(number), "partial", "chunks")
-    left = [path.name for path in chunks.iterdir()] if chunks.exists() else []
-    forked(f"{out}/{number}", None, resume=True)
-    finished = sum(name.isdigit() for name in left)
-    sys.stdout.write(f"{number} {share * length_s:.3f} {finished}\n")
+if __name__ == "__main__":
+    main()

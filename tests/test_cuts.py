@@ -1,0 +1,214 @@
+"""Scene cuts, and what only looks like one."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tempseg.config import Config
+from tempseg.cuts import MOST_HELD, CutFinder, steps_held
+from tempseg.flows import DisFlow
+from tempseg.motion import Stepper
+from tempseg.synthetic import street_film
+from tempseg.types import Frame
+
+HEIGHT, WIDTH = 144, 256
+THRESHOLD = Config().keyframe.scene_threshold
+
+anyhow = pytest.mark.parametrize("hold", [0, 1, MOST_HELD])
+
+
+def _view(seed, width=WIDTH):
+    """Return a picture of surfaces with edges, as wide as asked for."""
+    rng = np.random.default_rng(seed)
+    rough = rng.integers(60, 190, (6, 6 * width // WIDTH), dtype=np.uint8)
+    picture = cv2.resize(rough, (width, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+    for _ in range(40 * width // WIDTH):
+        left, top = rng.integers(-20, width), rng.integers(-20, HEIGHT)
+        corner = left + int(rng.integers(8, 50)), top + int(rng.integers(8, 50))
+        cv2.rectangle(picture, (int(left), int(top)), corner, int(rng.integers(30, 220)), -1)
+    return np.clip(picture + rng.normal(0, 3, picture.shape), 16, 235).astype(np.uint8)
+
+
+def _still(seed, count):
+    """Return a shot from a camera that drifts by a pixel a frame."""
+    wide = _view(seed, 2 * WIDTH)
+    return [wide[:, i : i + WIDTH] for i in range(count)]
+
+
+def _lit(picture, gain, offset=0.0):
+    return np.clip(picture * gain + offset, 0, 255).astype(np.uint8)
+
+
+def _steps(pictures, hold, threshold=THRESHOLD):
+    flow = DisFlow("medium")
+    stepper = Stepper(flow, resolution_px=WIDTH, back=False)
+    finder = CutFinder(flow, threshold=threshold, hold=hold)
+    done = []
+    for index, luma in enumerate(pictures):
+        image = np.ascontiguousarray(np.repeat(luma[..., None], 3, axis=2))
+        done += finder.take(stepper.step(Frame.from_image(image, index=index, pts=index)))
+        assert index + 1 - len(done) <= hold
+    done += finder.flush()
+    assert [step.frame.index for step in done] == list(range(len(pictures)))
+    return done
+
+
+def _cuts(pictures, hold, **options):
+    return [step.frame.index for step in _steps(pictures, hold, **options) if step.cut]
+
+
+@anyhow
+def test_a_cut_is_found_on_its_frame(hold):
+    assert _cuts([*_still(1, 7), *_still(2, 6), *_still(3, 8)], hold) == [7, 13]
+
+
+@anyhow
+def test_cuts_on_frames_one_after_the_other_are_all_found(hold):
+    assert _cuts([*_still(1, 6), *_still(2, 1), *_still(3, 6)], hold) == [6, 7]
+    assert _cuts([*_still(1, 6), *_still(2, 1), *_still(3, 1)], hold) == [6, 7]
+    assert _cuts([*_still(1, 1), *_still(2, 1), *_still(3, 6)], hold) == [1, 2]
+
+
+@anyhow
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_cut_close_to_the_end_is_found(hold, left):
+    assert _cuts([*_still(1, 8), *_still(2, left)], hold) == [8]
+
+
+@anyhow
+def test_a_cut_on_the_second_frame_is_found(hold):
+    assert _cuts([*_still(1, 1), *_still(2, 6)], hold) == [1]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_flash_that_hides_everything_is_no_cut_in_hindsight(length):
+    shot = _still(1, 16)
+    shot[7 : 7 + length] = _still(2, length)
+    assert _cuts(shot, MOST_HELD) == []
+
+
+def test_a_flash_that_hides_everything_is_two_cuts_without_hindsight():
+    shot = _still(1, 16)
+    shot[7:9] = _still(2, 2)
+    assert _cuts(shot, 0) == [7, 9]
+
+
+@anyhow
+@pytest.mark.parametrize("length", [1, 4, 9])
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_picture_that_goes_and_comes_back_is_no_cut(hold, length, level):
+    shot = _still(1, 20)
+    shot[6 : 6 + length] = [np.full_like(shot[0], level)] * length
+    assert _cuts(shot, hold) == []
+
+
+@anyhow
+def test_light_is_no_cut(hold):
+    gains = [1, 1, 1, 1.5, 1.2, 1, 1, 0.5, 0.5, 0.5, 0.8, 1.1, 1.1]
+    shot = [_lit(p, gain) for p, gain in zip(_still(1, len(gains)), gains, strict=True)]
+    assert _cuts(shot, hold) == []
+
+
+@anyhow
+def test_a_picture_that_comes_up_for_the_first_time_is_no_cut(hold):
+    rising = np.concatenate([np.zeros(5), np.linspace(0, 1, 15)])
+    shot = [_lit(p, gain, 16) for p, gain in zip(_still(1, 20), rising, strict=True)]
+    assert _cuts(shot, hold) == []
+
+
+@anyhow
+def test_a_fade_through_black_is_one_cut_when_the_next_shot_shows(hold):
+    first = [_lit(p, 1 - i / 8, 16) for i, p in enumerate(_still(1, 9))]
+    black = [np.full_like(first[0], 16)] * 4
+    second = [_lit(p, i / 8, 16) for i, p in enumerate(_still(2, 12))]
+    (cut,) = _cuts([*_still(1, 5), *first, *black, *second], hold)
+    assert 18 <= cut <= 20
+
+
+@anyhow
+@pytest.mark.parametrize("level", [0, 16, 128, 255])
+def test_nothing_to_see_is_no_cut(hold, level):
+    flat = [np.full((HEIGHT, WIDTH), level, np.uint8)] * 6
+    assert [step.scene_change for step in _steps(flat, hold)] == [0.0] * 6
+
+
+@anyhow
+@pytest.mark.parametrize("length", [6, 10, 16])
+def test_a_dissolve_is_one_cut(hold, length):
+    shares = np.clip((np.arange(length + 24) - 11) / (length + 1), 0, 1)
+    shot = [
+        _lit(cv2.addWeighted(a, 1 - share, b, share, 0), 1)
+        for a, b, share in zip(
+            _still(1, len(shares)), _still(2, len(shares)), shares.tolist(), strict=True
+        )
+    ]
+    (cut,) = _cuts(shot, hold)
+    assert 12 <= cut <= 12 + length + 4
+
+
+@anyhow
+@pytest.mark.parametrize("speed", [12, 45, 90])
+def test_a_fast_pan_is_no_cut(hold, speed):
+    travel = np.concatenate([np.zeros(6), np.full(5, speed), np.zeros(6)]).cumsum().astype(int)
+    wide = _view(5, WIDTH + int(travel[-1]))
+    assert _cuts([wide[:, x : x + WIDTH] for x in travel], hold) == []
+
+
+def test_cuts_are_where_the_change_is_above_the_threshold():
+    rng = np.random.default_rng(7)
+    pictures = []
+    for seed in range(12):
+        shot = _still(seed, int(rng.integers(1, 7)))
+        pictures += [_lit(picture, float(rng.choice([0.0, 0.6, 1.0, 3.0]))) for picture in shot]
+    for step in _steps(pictures, MOST_HELD):
+        assert 0.0 <= step.scene_change <= 1.0
+        assert step.cut == (step.scene_change > THRESHOLD)
+
+
+def test_a_threshold_of_one_allows_no_cut():
+    assert _cuts([*_still(1, 4), *_still(2, 4)], MOST_HELD, threshold=1.0) == []
+
+
+@anyhow
+@pytest.mark.parametrize("size", [(48, 48), (48, 4000), (301, 99)])
+def test_any_size_is_taken(hold, size):
+    rng = np.random.default_rng(1)
+    pictures = [rng.integers(0, 256, size, dtype=np.uint8) for _ in range(8)]
+    assert len(_steps(pictures, hold)) == 8
+
+
+def test_nothing_is_known_of_a_video_after_its_end():
+    flow = DisFlow("medium")
+    finder = CutFinder(flow, threshold=THRESHOLD, hold=MOST_HELD)
+    for seed in (1, 2):
+        stepper = Stepper(flow, resolution_px=WIDTH, back=False)
+        done = []
+        for index, luma in enumerate(_still(seed, 6)):
+            image = np.ascontiguousarray(np.repeat(luma[..., None], 3, axis=2))
+            done += finder.take(stepper.step(Frame.from_image(image, index=index, pts=index)))
+        done += finder.flush()
+        assert [step.cut for step in done] == [False] * 6
+
+
+@pytest.mark.parametrize("hold", [-1, MOST_HELD + 1])
+def test_a_hold_that_is_not_served_is_refused(hold):
+    with pytest.raises(ValueError, match="hold is"):
+        CutFinder(DisFlow("fast"), threshold=0.5, hold=hold)
+
+
+@pytest.mark.parametrize("lookahead", range(30))
+def test_a_decision_takes_little_of_the_lookahead(lookahead):
+    assert 0 <= steps_held(lookahead) <= lookahead / 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "most_false"), [(5, 0)])
+def test_cuts_of_a_rendered_film_are_found_among_pans_flashes_and_fades(seed, most_false):
+    film = street_film(seed=seed, width=256, height=144)
+    frames = [film.render(i).image for i in range(len(film))]
+    found = _cuts([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in frames], MOST_HELD)
+    assert {event.kind for event in film.events} >= {"cut", "pan", "fade"}
+    assert [cut for cut in film.cuts if not any(abs(cut - one) <= 1 for one in found)] == []
+    assert len(found) <= len(film.cuts) + most_false
