@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tempseg.api import RunSummary, export, probe, quantize, run, segment, synthesise
+    from tempseg.api import RunSummary, export, plan, probe, quantize, run, segment, synthesise
     from tempseg.config import Config, load_config
     from tempseg.decisions import KeyframeReason
     from tempseg.demonstration import DemoSummary, demo
@@ -59,6 +59,7 @@ __all__ = [
     "evaluate",
     "export",
     "load_config",
+    "plan",
     "probe",
     "quantize",
     "run",
@@ -68,7 +69,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "tempseg.api": ("RunSummary", "export", "probe", "quantize", "run", "segment", "synthesise"),
+    "tempseg.api": (
+        "RunSummary",
+        "export",
+        "plan",
+        "probe",
+        "quantize",
+        "run",
+        "segment",
+        "synthesise",
+    ),
     "tempseg.config": ("Config", "load_config"),
     "tempseg.demonstration": ("DemoSummary", "demo"),
     "tempseg.engine": ("Engine", "EngineSettings"),

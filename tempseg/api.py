@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tempseg.auditing import Audit, audit_run
 from tempseg.build import build_engine, build_segmenter, build_source, with_zoo_keys
 from tempseg.config import Config, load_config
-from tempseg.errors import ConfigError
+from tempseg.errors import ConfigError, RunError, TempsegError
 from tempseg.label_images import write_label_image
-from tempseg.outputs import RunFolder, new_folder, read_class_set
+from tempseg.outputs import RunFolder, Totals, amend_record, new_folder, read_class_set
+from tempseg.planning import RunPlan, make_plan
 from tempseg.probing import probe
 from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream
 from tempseg.runners.timing import StageTimes
-from tempseg.runners.whole import RunSummary, run_source
+from tempseg.runners.whole import run_source
 from tempseg.scene_files import write_scene
 from tempseg.synthetic import street_scene
-from tempseg.types import FrameResult
+from tempseg.types import FrameResult, VideoInfo
 from tempseg.video import read_label_video
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ __all__ = [
     "RunSummary",
     "effective_config",
     "export",
+    "plan",
     "probe",
     "quantize",
     "report",
@@ -41,6 +45,29 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 ConfigLike = Config | str | Path | Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run left behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `masks.mkv`, `overlay.mp4`, `frames.csv`, `run.json` and `report.html`.
+    video : VideoInfo
+    totals : Totals
+    assumptions : tuple of str
+        What was assumed about the model because nothing said it.
+    audit : Audit or None
+        How far frames between keyframes agree with the model, where `run.audit` asked.
+    """
+
+    folder: Path
+    video: VideoInfo
+    totals: Totals
+    assumptions: tuple[str, ...] = ()
+    audit: Audit | None = None
 
 
 def effective_config(config: ConfigLike, model: str | Path | None = None) -> Config:
@@ -105,6 +132,7 @@ def run(
     resume: bool = False,
     workers: int | None = None,
     observer: RunObserver | None = None,
+    auditor: WorkObserver | None = None,
     command: Sequence[str] = (),
 ) -> RunSummary:
     """Segment a video into a folder: masks, overlay, table, record and a page that shows them.
@@ -126,6 +154,8 @@ def run(
         Processes that share the work, each with a model of its own; goes before `run.workers`.
     observer : RunObserver, optional
         Follows the progress.
+    auditor : WorkObserver, optional
+        Follows the audit that `run.audit` asks for.
     command : sequence of str
         The command line, for the record.
 
@@ -139,18 +169,58 @@ def run(
         When something is wrong before the first frame is done; nothing is left behind. A
         ConfigError also when what is to be resumed was made otherwise, with what has changed.
     RunError
-        When the run fails on the way; what was done is in `out/partial`, for `resume`.
+        When the run fails on the way; what was done is in `out/partial`, for `resume`. When the run
+        is finished and its audit fails; `out` then holds everything else.
     """
     effective = effective_config(config, model)
     if workers is not None:
         effective = load_config(overrides=effective.set_keys() | {"run.workers": workers})
     folder = RunFolder(out, overwrite=overwrite, resume=resume)
-    summary = run_source(
+    done = run_source(
         str(source), folder, effective, resume=resume, observer=observer, command=command
     )
-    if effective.output.report and not (summary.folder / "report.html").exists():
+    audit, failure = None, None
+    if effective.run.audit:
+        try:
+            audit = _audited(folder.path, str(source), effective, auditor)
+        except TempsegError as error:
+            failure = error
+    if effective.output.report and (audit or not (folder.path / "report.html").exists()):
         _draw_page(folder.path)
-    return summary
+    if failure is not None:
+        raise RunError(
+            f"{failure} (the audit failed; {folder.path} holds the finished run)"
+        ) from failure
+    return RunSummary(folder.path, done.video, done.totals, done.assumptions, audit)
+
+
+def plan(
+    source: str | Path,
+    *,
+    model: str | Path | None = None,
+    config: ConfigLike = None,
+    observer: WorkObserver | None = None,
+) -> RunPlan:
+    """Return what `run` would do and take: keyframes, time, disk and memory.
+
+    Keyframes come from a pass over the pictures without the model. Time, disk and memory come from
+    a stretch of a few seconds that is really run, its results thrown away.
+
+    Parameters
+    ----------
+    source : str or Path
+        As for `run`.
+    model, config
+        As for `segment`; without a model only keyframes are told.
+    observer : WorkObserver, optional
+        Follows the pass over the pictures.
+
+    Raises
+    ------
+    ConfigError, SourceError, ModelError
+        As `run` does.
+    """
+    return make_plan(str(source), effective_config(config, model), observer=observer)
 
 
 def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:
@@ -307,6 +377,22 @@ def synthesise(
     with new_folder(out) as unfinished:
         write_scene(scene, unfinished, seed=seed, observer=observer)
     return len(scene)
+
+
+def _audited(folder: Path, source: str, config: Config, observer: WorkObserver | None) -> Audit:
+    """Audit a run that has just been finished, and put what was found into its record."""
+    frames = build_source(source, config)
+    audit = audit_run(
+        folder,
+        frames,
+        _segmenter_for(frames, config),
+        config,
+        count=config.run.audit,
+        seed=config.run.seed,
+        observer=observer,
+    )
+    amend_record(folder / "run.json", audit=audit.as_dict())
+    return audit
 
 
 def _draw_page(folder: Path) -> None:

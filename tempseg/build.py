@@ -31,6 +31,7 @@ from tempseg.zoo import entry_for, resolve_model
 
 __all__ = [
     "build_engine",
+    "build_per_frame_engine",
     "build_policy",
     "build_segmenter",
     "build_sinks",
@@ -124,6 +125,12 @@ def build_engine(
         settings=settings,
         timer=timer,
     )
+
+
+def build_per_frame_engine(config: Config, segmenter: Segmenter) -> Engine:
+    """Return the engine that runs a segmenter on every frame: what fidelity is held against."""
+    every: dict[str, object] = {"keyframe.policy": "every"}
+    return build_engine(load_config(overrides=config.set_keys() | every), segmenter)
 
 
 def build_sinks(

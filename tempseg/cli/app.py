@@ -13,6 +13,7 @@ from tempseg.cli.demo import demo_command
 from tempseg.cli.evaluate import compare_command, eval_command
 from tempseg.cli.failure import fail
 from tempseg.cli.models import models_app
+from tempseg.cli.plan import plan_command
 from tempseg.cli.probe import probe_command
 from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
@@ -56,6 +57,7 @@ def _tempseg(
 
 
 app.command("run")(run_command)
+app.command("plan")(plan_command)
 
 
 @app.command()

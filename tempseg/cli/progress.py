@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -19,10 +20,14 @@ from rich.progress import (
 from rich.table import Table
 
 from tempseg.api import RunSummary
+from tempseg.auditing import Audit
 from tempseg.many import Outcome
 from tempseg.types import VideoInfo
 
 __all__ = ["ProgressBar", "ScoringBar", "closing_table"]
+
+LISTED = 30
+"""Audited frames that the closing table names."""
 
 
 class ProgressBar:
@@ -49,6 +54,8 @@ class ProgressBar:
         self._task = self._bar.add_task("", total=None, pace="", share="", visible=False)
         self._frames = 0
         self._keyframes = 0
+        self.audit = _AuditBar(self._bar)
+        """Follows the audit, on a line of its own."""
 
     def __enter__(self) -> ProgressBar:
         self._bar.start()
@@ -78,6 +85,24 @@ class ProgressBar:
             pace=f"{speed:.1f} frames/s" if speed else "",
             share=f"{self._keyframes / max(1, self._frames):.1%} keyframes",
         )
+
+
+class _AuditBar:
+    """Follows an audit on a second line of a run's bar."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task: TaskID | None = None
+
+    def begin(self, name: str, frames: int) -> None:
+        """Show the line."""
+        title = escape(name.replace("\\", "/").rpartition("/")[2])
+        self._task = self._bar.add_task(f"audit of {title}", total=frames, pace="", share="")
+
+    def advance(self) -> None:
+        """Count a frame that was audited."""
+        if self._task is not None:
+            self._bar.advance(self._task)
 
 
 class ScoringBar:
@@ -138,6 +163,9 @@ def closing_table(summary: RunSummary) -> Table:
     table.add_row("memory", f"{totals.peak_memory_mb:.0f} MB at the peak")
     if totals.damaged:
         table.add_row("damaged", f"{totals.damaged} packets or frames: skipped or concealed")
+    if summary.audit is not None:
+        for name, told in audit_rows(summary.audit):
+            table.add_row(name, escape(told))
     for assumption in summary.assumptions:
         table.add_row("assumed", escape(assumption))
     table.add_row("results", escape(str(summary.folder)))
@@ -166,3 +194,16 @@ def summary_table(outcomes: Sequence[Outcome]) -> Table:
             escape(str(outcome.folder)),
         )
     return table
+
+
+def audit_rows(audit: Audit) -> list[tuple[str, str]]:
+    """Return what an audit found, as rows of a table."""
+    rows = [("audit", audit.message)]
+    if not audit.frames:
+        return rows
+    drawn = f"all {audit.between}" if audit.complete else f"{len(audit.frames)} of {audit.between}"
+    shown = ", ".join(str(frame.index) for frame in audit.frames[:LISTED])
+    rest = len(audit.frames) - LISTED
+    more = f" and {rest} more, in run.json" if rest > 0 else ""
+    rows.append(("audited", f"{drawn} frames between keyframes, seed {audit.seed}: {shown}{more}"))
+    return rows

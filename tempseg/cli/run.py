@@ -60,6 +60,15 @@ def run_command(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Whether to write report.html.")
     ] = True,
+    audit: Annotated[
+        int | None,
+        typer.Option(
+            "--audit",
+            metavar="N",
+            min=0,
+            help="Ask the model about N frames between keyframes afterwards, drawn at random.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier run's files in DIR.")
     ] = False,
@@ -87,6 +96,7 @@ def run_command(
         "source.start": start,
         "source.end": end,
         "run.workers": workers,
+        "run.audit": audit,
     }
     overrides: list[str | tuple[str, object]] = list(settings or [])
     overrides += [(key, value) for key, value in named.items() if value is not None]
@@ -178,7 +188,7 @@ class _Request:
 
         self._current = folder
         with ProgressBar(quiet=self._quiet) as bar:
-            return run_video(source, folder, observer=bar, **options)
+            return run_video(source, folder, observer=bar, auditor=bar.audit, **options)
 
     def _print(self, table: Table) -> None:
         from rich.console import Console

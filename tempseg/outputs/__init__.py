@@ -4,6 +4,7 @@ from tempseg.outputs.label_store import LabelSink
 from tempseg.outputs.overlay import OverlayPainter, OverlaySink
 from tempseg.outputs.record import (
     Totals,
+    amend_record,
     library_versions,
     read_class_set,
     read_totals,
@@ -20,6 +21,7 @@ __all__ = [
     "OverlaySink",
     "RunFolder",
     "Totals",
+    "amend_record",
     "library_versions",
     "new_folder",
     "read_class_set",

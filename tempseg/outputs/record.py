@@ -14,7 +14,14 @@ from tempseg.class_sets import ClassSet
 from tempseg.errors import OutputError, SourceError
 from tempseg.types import SegmenterInfo, VideoInfo
 
-__all__ = ["Totals", "library_versions", "read_class_set", "read_totals", "write_record"]
+__all__ = [
+    "Totals",
+    "amend_record",
+    "library_versions",
+    "read_class_set",
+    "read_totals",
+    "write_record",
+]
 
 LIBRARIES = ("tempseg", "numpy", "numba", "opencv-contrib-python", "av", "ai-edge-litert")
 
@@ -141,6 +148,27 @@ def read_totals(path: Path) -> tuple[Totals, dict[str, object], tuple[str, ...]]
         raise SourceError(
             f"{path}: is no record that a run could go on from ({error}); pass --overwrite"
         ) from error
+
+
+def amend_record(path: Path, **parts: object) -> None:
+    """Add parts to a finished run's `run.json`, or replace them; it is whole at any moment.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be read or written.
+    """
+    unfinished = path.with_name(path.name + ".partial")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        text = json.dumps(record | parts, indent=2, allow_nan=False)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    except ValueError as error:
+        raise OutputError(f"{path}: cannot be added to ({error})") from error
 
 
 def read_class_set(folder: Path) -> ClassSet:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tempseg.auditing import Audit
 from tempseg.class_sets import ClassSet
 from tempseg.decisions import Evidence
 from tempseg.errors import SourceError
@@ -86,6 +87,8 @@ class RunRecord:
     versions : mapping of name to version
     totals : Totals
     frames : FrameTable
+    audit : Audit or None
+        Where the run was audited.
     """
 
     folder: Path
@@ -104,6 +107,7 @@ class RunRecord:
     versions: Mapping[str, str]
     totals: Totals
     frames: FrameTable
+    audit: Audit | None = None
 
     @property
     def name(self) -> str:
@@ -162,6 +166,7 @@ def read_run(folder: str | Path) -> RunRecord:
             versions={str(name): str(v) for name, v in record["versions"].items()},
             totals=_totals(totals),
             frames=_read_table(folder / "frames.csv", expected=int(totals["frames"])),
+            audit=Audit.from_dict(record["audit"]) if record.get("audit") else None,
         )
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error

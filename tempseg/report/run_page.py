@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tempseg.protocols import WorkObserver
+from tempseg.report.audit_panel import audit_chart, audit_section
 from tempseg.report.cards import MomentCard, moment_cards
 from tempseg.report.document import write_document
 from tempseg.report.judging import FROZEN, judge, source_is_there
@@ -79,6 +80,7 @@ def write_page(
     steadiness = steadiness_chart([view.steadiness], time_range_s=span)
     areas = areas_chart(view, name="areas", time_range_s=span)
     stages = stages_chart(view, name="stages", time_range_s=span)
+    audit = audit_chart(view, time_range_s=span)
     path = run.folder / PAGE
     write_document(
         path,
@@ -101,6 +103,7 @@ def write_page(
                 chart_box(steadiness) if steadiness else None,
                 _judgement(view, judged=judged),
             ),
+            None if run.audit is None else audit_section(run.audit, audit),
             _moments(view),
             section(
                 "Classes",
@@ -127,7 +130,7 @@ def write_page(
             section("Commands", command_list([*making_commands(run), *looking_commands(run)])),
             _foot(run),
         ],
-        charts=[timeline, evidence, steadiness, areas, stages],
+        charts=[timeline, evidence, steadiness, audit, areas, stages],
         data={"runs": [run_data(view)], "range": list(span), "unit": "s"},
     )
     return path

@@ -25,7 +25,7 @@ from tempseg.runners.space import check_space, is_full, shortage_bytes, told_byt
 from tempseg.runners.work import SeamError
 from tempseg.types import VideoInfo
 
-__all__ = ["RunSummary", "run_source"]
+__all__ = ["FinishedRun", "run_source"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ MOST_UNFINISHED_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What a run left behind.
+class FinishedRun:
+    """What a run has written and come to.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def run_source(
     segmenter: Segmenter | None = None,
     observer: RunObserver | None = None,
     command: Sequence[str] = (),
-) -> RunSummary:
+) -> FinishedRun:
     """Run a source into a folder; return what it came to.
 
     Parameters
@@ -137,14 +137,14 @@ class _Run:
         """Whether it is in more than one chunk."""
         return len(self._plan.chunks) > 1
 
-    def through(self, executor: ChunkExecutor, *, in_one: bool = False) -> RunSummary:
+    def through(self, executor: ChunkExecutor, *, in_one: bool = False) -> FinishedRun:
         """Run what is not finished through an executor."""
         made = fingerprint(self._plan, executor.info)
         if self._resume:
             self._refuse_changes(made)
             if self._folder.finished:
                 totals, _, assumptions = read_totals(self._folder.path / "run.json")
-                return RunSummary(self._folder.path, self._plan.video, totals, assumptions)
+                return FinishedRun(self._folder.path, self._plan.video, totals, assumptions)
         partial = self._folder.open()
         kept_something = False
         try:
@@ -172,7 +172,7 @@ class _Run:
         ledger: Ledger,
         made: Mapping[str, object],
         kept: dict[int, ChunkRecord],
-    ) -> RunSummary:
+    ) -> FinishedRun:
         plan, partial = self._plan, self._folder.partial
         self._begin(kept)
         done = self._finished_frames / max(1, plan.video.frame_count or 1)
@@ -201,7 +201,7 @@ class _Run:
             fingerprint=made,
         )
         self._folder.commit()
-        return RunSummary(self._folder.path, plan.video, totals, joined.joiner.assumptions)
+        return FinishedRun(self._folder.path, plan.video, totals, joined.joiner.assumptions)
 
     @contextmanager
     def _joiner(self, ledger: Ledger, *, looks: bool) -> Iterator[_InOrder]:

@@ -1,0 +1,6 @@
+"""What a run would do and take, told before it is done."""
+
+from tempseg.planning.plan import make_plan
+from tempseg.planning.results import Cost, PlannedKeyframe, RunPlan
+
+__all__ = ["Cost", "PlannedKeyframe", "RunPlan", "make_plan"]

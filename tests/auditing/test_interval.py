@@ -1,0 +1,124 @@
+"""Which frames an audit draws, and how far its means can be trusted."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tempseg.auditing import draw, estimate
+
+SEEDS = 400
+
+
+def _populations():
+    """Scores of frames: smooth in time, skewed near 1, rising with the distance to a keyframe."""
+    rng = np.random.default_rng(4)
+    count = 600
+    walk = np.zeros(count)
+    for i in range(1, count):
+        walk[i] = 0.95 * walk[i - 1] + rng.normal(0, 0.05)
+    near_one = 1 - np.exp(-4 + 0.6 * rng.normal(size=count))
+    saw = 0.97 - 0.008 * (np.arange(count) % 15) + rng.normal(0, 0.004, count)
+    stretch = np.full(count, 0.97) + rng.normal(0, 0.005, count)
+    stretch[200:290] -= 0.4
+    failing = np.full(count, 0.985) + rng.normal(0, 0.002, count)
+    failing[rng.choice(count, 9, replace=False)] = 0.6
+    return {
+        "few_fail": failing,
+        "smooth": np.clip(0.8 + 0.3 * walk, 0, 1),
+        "near_one": near_one,
+        "saw": saw,
+        "bad_stretch": stretch,
+    }
+
+
+@pytest.mark.parametrize("name", _populations())
+@pytest.mark.parametrize("count", [10, 30])
+def test_interval_holds_the_true_mean_in_nine_of_ten_seeds(name, count):
+    values = _populations()[name]
+    held = 0
+    for seed in range(SEEDS):
+        drawn = draw(len(values), count, seed=seed)
+        found = estimate(values[drawn].tolist(), population=len(values))
+        held += found.low <= values.mean() <= found.high
+    assert held / SEEDS >= 0.9
+
+
+def test_interval_narrows_with_more_frames():
+    values = _populations()["smooth"]
+    widths = []
+    for count in (10, 40, 160):
+        drawn = draw(len(values), count, seed=1)
+        found = estimate(values[drawn].tolist(), population=len(values))
+        widths.append(found.high - found.low)
+    assert widths[0] > 1.5 * widths[1] > 2 * widths[2] > 0
+
+
+def test_mean_over_seeds_is_the_mean_of_all():
+    values = _populations()["bad_stretch"][:587]
+    means = []
+    for seed in range(2000):
+        drawn = draw(len(values), 20, seed=seed)
+        means.append(estimate(values[drawn].tolist(), population=len(values)).mean)
+    assert abs(np.mean(means) - values.mean()) < 4 * np.std(means) / math.sqrt(len(means))
+
+
+def test_every_frame_is_about_as_likely_as_any_other():
+    counts = np.zeros(50)
+    for seed in range(5000):
+        counts[draw(50, 10, seed=seed)] += 1
+    assert counts.min() > 850
+    assert counts.max() < 1150
+
+
+def test_same_seed_draws_the_same_frames_and_another_draws_others():
+    assert draw(1000, 10, seed=3) == draw(1000, 10, seed=3)
+    assert draw(1000, 10, seed=3) != draw(1000, 10, seed=4)
+
+
+@pytest.mark.parametrize(("population", "count"), [(1000, 1), (1000, 999), (7, 3), (10**7, 40)])
+def test_drawn_places_rise_and_lie_inside(population, count):
+    drawn = draw(population, count, seed=5)
+    assert len(drawn) == len(set(drawn)) == count
+    assert drawn == sorted(drawn)
+    assert drawn[0] >= 0
+    assert drawn[-1] < population
+
+
+def test_all_frames_make_an_exact_interval():
+    found = estimate([0.2, 0.9, 0.4], population=3)
+    assert found.low == found.mean == found.high == pytest.approx(0.5)
+
+
+def test_equal_scores_of_a_few_frames_leave_room_for_others():
+    found = estimate([1.0] * 10, population=500)
+    assert found.low < 0.99
+    assert found.high == 1.0
+
+
+def test_one_frame_of_many_tells_nothing_but_its_score():
+    found = estimate([0.7], population=100)
+    assert (found.mean, found.low, found.high) == (0.7, 0.0, 1.0)
+
+
+def test_two_frames_give_an_interval_within_what_can_be():
+    found = estimate([0.9, 0.2], population=100)
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_frames_without_a_score_count_nowhere():
+    found = estimate([0.5, math.nan, 0.7], population=3)
+    assert found.mean == pytest.approx(0.6)
+    nothing = estimate([math.nan, math.nan], population=9)
+    assert math.isnan(nothing.mean)
+    assert math.isnan(nothing.low)
+    assert math.isnan(estimate([], population=0).high)
+
+
+def test_more_values_than_frames_are_refused():
+    with pytest.raises(ValueError, match="population is 1"):
+        estimate([0.1, 0.2], population=1)
+    with pytest.raises(ValueError, match="at least 0"):
+        draw(5, -1, seed=0)
