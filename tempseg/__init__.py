@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TempsegError,
     )
     from tempseg.evaluation import Evaluation, compare, evaluate
+    from tempseg.many import Outcome, run_each
     from tempseg.promise import Promise, run_within
     from tempseg.trade_off import tune
     from tempseg.types import Frame, FrameResult, Origin, Prediction, Segmentation
@@ -47,6 +48,7 @@ __all__ = [
     "KeyframeReason",
     "ModelError",
     "Origin",
+    "Outcome",
     "OutputError",
     "Prediction",
     "Promise",
@@ -64,6 +66,7 @@ __all__ = [
     "probe",
     "quantize",
     "run",
+    "run_each",
     "run_within",
     "segment",
     "synthesise",
@@ -93,6 +96,7 @@ _HOMES = {
         "TempsegError",
     ),
     "tempseg.evaluation": ("Evaluation", "compare", "evaluate"),
+    "tempseg.many": ("Outcome", "run_each"),
     "tempseg.decisions": ("KeyframeReason",),
     "tempseg.promise": ("Promise", "run_within"),
     "tempseg.trade_off": ("tune",),

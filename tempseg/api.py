@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tempseg.auditing import Audit, audit_run
-from tempseg.build import build_engine, build_segmenter, build_sinks, build_source, with_zoo_keys
+from tempseg.build import build_engine, build_segmenter, build_source, with_zoo_keys
 from tempseg.config import Config, load_config
-from tempseg.errors import ConfigError, OutputError, RunError, TempsegError
+from tempseg.errors import ConfigError, RunError, TempsegError
 from tempseg.label_images import write_label_image
-from tempseg.outputs import (
-    RunFolder,
-    Totals,
-    amend_record,
-    new_folder,
-    read_class_set,
-    write_record,
-)
+from tempseg.outputs import RunFolder, Totals, amend_record, new_folder, read_class_set
 from tempseg.planning import RunPlan, make_plan
 from tempseg.probing import probe
 from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
-from tempseg.runners.local import stream, write_all
-from tempseg.runners.tally import Tally
-from tempseg.runners.timing import STAGES, StageTimes
-from tempseg.runners.trace import Trace
+from tempseg.runners.local import stream
+from tempseg.runners.timing import StageTimes
+from tempseg.runners.whole import run_source
 from tempseg.scene_files import write_scene
 from tempseg.synthetic import street_scene
 from tempseg.types import FrameResult, VideoInfo
@@ -139,6 +129,8 @@ def run(
     model: str | Path | None = None,
     config: ConfigLike = None,
     overwrite: bool = False,
+    resume: bool = False,
+    workers: int | None = None,
     profile: str | Path | None = None,
     observer: RunObserver | None = None,
     auditor: WorkObserver | None = None,
@@ -156,6 +148,11 @@ def run(
         As for `segment`.
     overwrite : bool
         Whether to replace what an earlier run left in `out`.
+    resume : bool
+        Whether to go on with what an unfinished run left in `out`: its finished chunks are
+        checked and kept. A finished run stays as it is; where there is none, it is begun.
+    workers : int, optional
+        Processes that share the work, each with a model of its own; goes before `run.workers`.
     profile : str or Path, optional
         Where to write what each thread did when, for Perfetto.
     observer : RunObserver, optional
@@ -172,76 +169,38 @@ def run(
     Raises
     ------
     ConfigError, SourceError, ModelError, OutputError
-        When something is wrong before the first frame is done; nothing is left behind.
+        When something is wrong before the first frame is done; nothing is left behind. A
+        ConfigError also when what is to be resumed was made otherwise, with what has changed.
     RunError
-        When the run fails on the way; what was done is in `out/partial`. When the run is
-        finished and its audit fails; `out` then holds everything else.
+        When the run fails on the way; what was done is in `out/partial`, for `resume`. When the run
+        is finished and its audit fails; `out` then holds everything else.
     """
     effective = effective_config(config, model)
-    folder = RunFolder(out, overwrite=overwrite)
-    frames = build_source(str(source), effective)
-    if folder.would_replace(frames.info.name):
-        frames.close()
-        raise OutputError(f"{source}: the results in {out} would replace it; choose another --out")
-    segmenter = _segmenter_for(frames, effective)
-    tally = Tally()
-    start = time.perf_counter()
-    profiling = ExitStack()
-    try:
-        trace = None if profile is None else profiling.enter_context(Trace(profile))
-        times = StageTimes(trace)
-        partial = folder.open()
-        sinks = build_sinks(
-            effective,
-            partial,
-            video=frames.info,
-            segmenter=segmenter.info,
-            stages=STAGES if effective.output.overlay else STAGES[:-1],
-            take_timings=times.take,
-        )
-        if observer is not None:
-            observer.begin(frames.info)
-        engine = build_engine(effective, segmenter, timer=times)
-        watching = [tally.advance] if observer is None else [tally.advance, observer.advance]
-        with stream(frames, engine, times=times) as results:
-            write_all(results, sinks, times=times, observers=watching)
-        profiling.close()
-        totals = tally.totals(times, wall_s=time.perf_counter() - start, damaged=frames.damaged)
-        # Assumptions about the answer are known only once there was one.
-        assumptions = segmenter.info.assumptions
-        write_record(
-            partial / "run.json",
-            totals,
-            video=frames.info,
-            segmenter=segmenter.info,
-            config=effective.model_dump(mode="json"),
-            command=command,
-        )
-        folder.commit()
-    except BaseException as error:
-        frames.close()
-        with suppress(OutputError):
-            profiling.close()
-        if tally.frames == 0:
-            folder.discard()
-        elif isinstance(error, TempsegError):
-            raise RunError(
-                f"{error} (stopped after {tally.frames} frames; they are kept in {folder.partial})"
-            ) from error
-        raise
+    if workers is not None:
+        effective = load_config(overrides=effective.set_keys() | {"run.workers": workers})
+    folder = RunFolder(out, overwrite=overwrite, resume=resume)
+    done = run_source(
+        str(source),
+        folder,
+        effective,
+        resume=resume,
+        profile=profile,
+        observer=observer,
+        command=command,
+    )
     audit, failure = None, None
     if effective.run.audit:
         try:
             audit = _audited(folder.path, str(source), effective, auditor)
         except TempsegError as error:
             failure = error
-    if effective.output.report:
+    if effective.output.report and (audit or not (folder.path / "report.html").exists()):
         _draw_page(folder.path)
     if failure is not None:
         raise RunError(
             f"{failure} (the audit failed; {folder.path} holds the finished run)"
         ) from failure
-    return RunSummary(folder.path, frames.info, totals, assumptions, audit)
+    return RunSummary(folder.path, done.video, done.totals, done.assumptions, audit)
 
 
 def plan(

@@ -32,7 +32,7 @@ from tempseg.protocols import (
 from tempseg.schedule import Forced
 from tempseg.segmenters import SegmenterOptions, open_segmenter
 from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
-from tempseg.video import AudioTracks, LabelEncoder, OverlayEncoder, open_source
+from tempseg.video import FramePart, LabelEncoder, OverlayEncoder, open_source
 from tempseg.video.timecode import parse_time
 from tempseg.zoo import entry_for, resolve_model
 
@@ -57,8 +57,8 @@ def with_zoo_keys(config: Config) -> Config:
     return load_config(overrides=needed | config.set_keys())
 
 
-def build_source(spec: str, config: Config) -> FrameSource:
-    """Return the frames of a video file, an image folder or a glob.
+def build_source(spec: str, config: Config, *, part: FramePart | None = None) -> FrameSource:
+    """Return the frames of a video file, an image folder or a glob; a stretch of them with `part`.
 
     Raises
     ------
@@ -66,14 +66,18 @@ def build_source(spec: str, config: Config) -> FrameSource:
         When there is nothing to read.
     """
     wanted = config.source
-    return open_source(spec, start=wanted.start, end=wanted.end, frame_rate=wanted.frame_rate)
+    return open_source(
+        spec, start=wanted.start, end=wanted.end, frame_rate=wanted.frame_rate, part=part
+    )
 
 
-def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Segmenter:
+def build_segmenter(
+    config: Config, *, source: FrameSource | None = None, first_mask: int = 0
+) -> Segmenter:
     """Return the segmenter that `segmenter.model` names.
 
     Ready-made masks are matched by order with the frames of the whole source; `source` tells
-    where in it a part begins.
+    where in it a part begins, or else `first_mask`.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Seg
             "no model: pass --model MODEL (a model's file, a SavedModel folder, masks:FOLDER, "
             "python:MODULE:ATTRIBUTE) or set segmenter.model"
         )
-    options = segmenter_options(wanted)
+    options = replace(segmenter_options(wanted), first_mask=first_mask)
     if source is not None and wanted.model.startswith("masks:") and config.source.start is not None:
         options = replace(options, first_mask=source.count_before())
     try:
@@ -103,8 +107,12 @@ def build_engine(
     *,
     flow: FlowEstimator | None = None,
     timer: StageTimer | None = None,
+    forced: Forced | None = None,
 ) -> Engine:
-    """Return the engine around a segmenter; `flow` stands for what the config asks for."""
+    """Return the engine around a segmenter.
+
+    `flow` stands for what the config asks for; `forced` frames join those of the config.
+    """
     wanted = config.propagate
     settings = EngineSettings(
         lookahead=wanted.lookahead,
@@ -119,7 +127,7 @@ def build_engine(
         ),
         matching=config.refine.matching,
         void_unexplained=config.refine.void_unexplained,
-        forced=_forced(config),
+        forced=_forced(config) if forced is None else _forced(config).joined(forced),
     )
     return Engine(
         segmenter,
@@ -144,10 +152,12 @@ def build_sinks(
     segmenter: SegmenterInfo,
     stages: tuple[str, ...],
     take_timings: Callable[[int], Mapping[str, float]],
+    colour: ColourTags | None = None,
 ) -> dict[str, ResultSink]:
-    """Return the sinks of a run by stage name, writing into `folder`.
+    """Return the sinks of a chunk by stage name, writing into `folder`.
 
-    The table comes last: its row of a frame holds what the sinks before it took.
+    The overlay begins at zero and comes without sound; its colours are tagged with `colour`, or as
+    the first frame's. The table comes last: its row of a frame holds what the sinks before it took.
     """
     sinks: dict[str, ResultSink] = {
         "masks": LabelSink(
@@ -168,30 +178,25 @@ def build_sinks(
             opacity=config.output.opacity,
             legend=config.output.legend,
         )
-        sinks["overlay"] = OverlaySink(_overlay_encoder(config, folder, video), painter)
+        sinks["overlay"] = OverlaySink(_overlay_encoder(config, folder, video, colour), painter)
     sinks["table"] = FrameTableSink(folder / "frames.csv", stages=stages, take_timings=take_timings)
     return sinks
 
 
 def _overlay_encoder(
-    config: Config, folder: Path, video: VideoInfo
+    config: Config, folder: Path, video: VideoInfo, colour: ColourTags | None
 ) -> Callable[[ColourTags, int], OverlayEncoder]:
-    def opened(colour: ColourTags, first_pts: int) -> OverlayEncoder:
-        audio = None
-        if video.media_path is not None:
-            audio = AudioTracks(video.media_path, start_s=video.start_s, end_s=video.end_s)
+    def opened(first: ColourTags, first_pts: int) -> OverlayEncoder:
         return OverlayEncoder(
             str(folder / "overlay.mp4"),
             width=video.width,
             height=video.height,
             time_base=video.time_base,
             frame_rate=video.frame_rate,
-            colour=colour,
+            colour=colour or first,
             crf=config.output.crf,
             preset=config.output.preset,
-            audio=audio,
-            # A part begins at zero, as players expect; a whole video keeps its own start.
-            origin_pts=first_pts if video.start_s else 0,
+            origin_pts=first_pts,
         )
 
     return opened

@@ -149,8 +149,10 @@ class OutputConfig(_Section):
 
 
 class RunConfig(_Section):
-    """What is done beside the work itself."""
+    """How the work is divided, and what is done beside it."""
 
+    chunk_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
     audit: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 

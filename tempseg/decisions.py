@@ -27,6 +27,8 @@ class KeyframeReason(StrEnum):
     """Too much doubt before the first keyframe of a shot, or after its last one."""
     FORCED = "forced"
     """The config names this frame or time."""
+    CHUNK = "chunk"
+    """A chunk of the run begins with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tempseg.evaluation.runs import read_run
 from tempseg.evaluation.whole_file import write_whole
 from tempseg.outputs import RunFolder, read_class_set
 from tempseg.protocols import WorkObserver
-from tempseg.types import FrameResult, VideoInfo
+from tempseg.types import VideoInfo
 
 __all__ = ["MODEL", "Clip", "DemoSummary", "demo", "embedded_clip"]
 
@@ -121,9 +121,10 @@ class _Counted:
     def begin(self, video: VideoInfo) -> None:
         self._observer.begin(self._name, video.frame_count or 0)
 
-    def advance(self, result: FrameResult) -> None:
-        del result
-        self._observer.advance()
+    def advance(self, frames: int, keyframes: int) -> None:
+        del keyframes
+        for _ in range(frames):
+            self._observer.advance()
 
 
 def embedded_clip() -> Clip:

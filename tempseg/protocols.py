@@ -22,6 +22,7 @@ __all__ = [
     "FlowEstimator",
     "FrameSource",
     "KeyframePolicy",
+    "RememberingSegmenter",
     "ResultSink",
     "RunObserver",
     "Segmenter",
@@ -95,6 +96,14 @@ class BatchSegmenter(Segmenter, Protocol):
         """
 
 
+@runtime_checkable
+class RememberingSegmenter(Segmenter, Protocol):
+    """A segmenter whose answers may depend on those before."""
+
+    def forget(self) -> None:
+        """Answer the next frame as if it were the first."""
+
+
 class FlowEstimator(Protocol):
     """Dense motion between two frames of one size."""
 
@@ -161,8 +170,11 @@ class RunObserver(Protocol):
     def begin(self, video: VideoInfo) -> None:
         """Learn what is about to be run."""
 
-    def advance(self, result: FrameResult) -> None:
-        """Learn that a frame is written."""
+    def advance(self, frames: int, keyframes: int) -> None:
+        """Learn that frames are written, and how many of them are keyframes.
+
+        Below zero where what a process had written that died is done again.
+        """
 
 
 class WorkObserver(Protocol):

@@ -39,6 +39,10 @@ class Forced:
         since = float("-inf") if last is None else last.time_s
         return frame.index in self.indices or any(since < t <= frame.time_s for t in self.times_s)
 
+    def joined(self, other: Forced) -> Forced:
+        """Return the frames of both."""
+        return Forced(self.indices | other.indices, (*self.times_s, *other.times_s))
+
 
 @dataclass(slots=True, eq=False)
 class Decision:

@@ -142,7 +142,7 @@ def test_record_says_what_was_run_and_what_it_took(finished, clip):
     out, summary = finished
     record = json.loads((out / "run.json").read_text())
     assert record["config"]["keyframe"]["interval"] == 7
-    assert record["config"]["propagate"]["lookahead"] == 20
+    assert record["config"]["propagate"]["lookahead"] == 40
     assert record["model"]["name"] == _masks(clip)
     assert len(record["model"]["sha256"]) == 64
     assert record["classes"]["names"][8] == "Car"

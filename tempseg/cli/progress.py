@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import IO
 
@@ -20,7 +21,8 @@ from rich.table import Table
 
 from tempseg.api import RunSummary
 from tempseg.auditing import Audit
-from tempseg.types import FrameResult, Origin, VideoInfo
+from tempseg.many import Outcome
+from tempseg.types import VideoInfo
 
 __all__ = ["ProgressBar", "ScoringBar", "closing_table"]
 
@@ -72,16 +74,16 @@ class ProgressBar:
         name = escape(video.name.replace("\\", "/").rpartition("/")[2])
         self._bar.update(self._task, description=name, total=video.frame_count, visible=True)
 
-    def advance(self, result: FrameResult) -> None:
-        """Count a frame."""
-        self._frames += 1
-        self._keyframes += result.origin is Origin.SEGMENTED
+    def advance(self, frames: int, keyframes: int) -> None:
+        """Count frames."""
+        self._frames += frames
+        self._keyframes += keyframes
         speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
         self._bar.update(
             self._task,
-            advance=1,
+            advance=frames,
             pace=f"{speed:.1f} frames/s" if speed else "",
-            share=f"{self._keyframes / self._frames:.1%} keyframes",
+            share=f"{self._keyframes / max(1, self._frames):.1%} keyframes",
         )
 
 
@@ -167,6 +169,30 @@ def closing_table(summary: RunSummary) -> Table:
     for assumption in summary.assumptions:
         table.add_row("assumed", escape(assumption))
     table.add_row("results", escape(str(summary.folder)))
+    return table
+
+
+def summary_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return how each of many inputs went, a row each."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("input", overflow="fold")
+    for title in ("frames", "keyframes", "seconds", "frames/s"):
+        table.add_column(title, justify="right")
+    table.add_column("results", overflow="fold")
+    for outcome in outcomes:
+        name = escape(outcome.source)
+        if outcome.summary is None:
+            table.add_row(name, "", "", "", "", escape(f"failed: {outcome.error}"))
+            continue
+        totals = outcome.summary.totals
+        table.add_row(
+            name,
+            str(totals.frames),
+            str(totals.keyframes),
+            f"{totals.wall_s:.1f}",
+            f"{totals.frames_per_s:.1f}",
+            escape(str(outcome.folder)),
+        )
     return table
 
 

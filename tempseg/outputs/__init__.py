@@ -2,11 +2,19 @@
 
 from tempseg.outputs.label_store import LabelSink
 from tempseg.outputs.overlay import OverlayPainter, OverlaySink
-from tempseg.outputs.record import Totals, amend_record, read_class_set, write_record
-from tempseg.outputs.staging import RunFolder, new_folder
-from tempseg.outputs.stats import FrameTableSink
+from tempseg.outputs.record import (
+    Totals,
+    amend_record,
+    library_versions,
+    read_class_set,
+    read_totals,
+    write_record,
+)
+from tempseg.outputs.staging import CHUNKS, RunFolder, new_folder
+from tempseg.outputs.stats import FrameTableSink, verdict_cells
 
 __all__ = [
+    "CHUNKS",
     "FrameTableSink",
     "LabelSink",
     "OverlayPainter",
@@ -14,7 +22,10 @@ __all__ = [
     "RunFolder",
     "Totals",
     "amend_record",
+    "library_versions",
     "new_folder",
     "read_class_set",
+    "read_totals",
+    "verdict_cells",
     "write_record",
 ]

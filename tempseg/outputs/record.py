@@ -14,7 +14,14 @@ from tempseg.class_sets import ClassSet
 from tempseg.errors import OutputError, SourceError
 from tempseg.types import SegmenterInfo, VideoInfo
 
-__all__ = ["Totals", "amend_record", "read_class_set", "write_record"]
+__all__ = [
+    "Totals",
+    "amend_record",
+    "library_versions",
+    "read_class_set",
+    "read_totals",
+    "write_record",
+]
 
 LIBRARIES = ("tempseg", "numpy", "numba", "opencv-contrib-python", "av", "ai-edge-litert")
 
@@ -61,14 +68,21 @@ class Totals:
     wait_s: Mapping[str, float] = field(default_factory=dict)
 
 
+def library_versions() -> dict[str, str]:
+    """Return the versions of what a run's bytes depend on, by name."""
+    return {name: version(name) for name in LIBRARIES}
+
+
 def write_record(
     path: Path,
     totals: Totals,
     *,
     video: VideoInfo,
     segmenter: SegmenterInfo,
+    assumptions: Sequence[str],
     config: Mapping[str, object],
     command: Sequence[str],
+    fingerprint: Mapping[str, object],
 ) -> None:
     """Write `run.json`.
 
@@ -82,7 +96,7 @@ def write_record(
         "versions": {
             "python": platform.python_version(),
             "platform": f"{sys.platform}-{platform.machine()}",
-            **{name: version(name) for name in LIBRARIES},
+            **library_versions(),
         },
         "command": list(command),
         "source": {
@@ -98,7 +112,7 @@ def write_record(
             "name": segmenter.name,
             "runtime": segmenter.runtime,
             "sha256": segmenter.sha256,
-            "assumptions": list(segmenter.assumptions),
+            "assumptions": list(assumptions),
         },
         "classes": {
             "set": classes.name,
@@ -108,12 +122,36 @@ def write_record(
             "void": (1 << segmenter.label_bits) - 1,
         },
         "config": config,
+        "fingerprint": fingerprint,
         "totals": asdict(totals),
     }
     try:
         path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def read_totals(path: Path) -> tuple[Totals, dict[str, object], tuple[str, ...]]:
+    """Return the totals, the fingerprint and the assumptions in a finished run's record.
+
+    Raises
+    ------
+    SourceError
+        When it cannot be read, or is no such record.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return (
+            Totals(**found["totals"]),
+            dict(found["fingerprint"]),
+            tuple(str(told) for told in found["model"]["assumptions"]),
+        )
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(
+            f"{path}: is no record that a run could go on from ({error}); pass --overwrite"
+        ) from error
 
 
 def amend_record(path: Path, **parts: object) -> None:

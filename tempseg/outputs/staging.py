@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from tempseg.errors import OutputError
 
-__all__ = ["RunFolder", "new_folder"]
+__all__ = ["CHUNKS", "RunFolder", "new_folder"]
 
 PARTIAL = "partial"
+CHUNKS = "chunks"
+"""The folder of the chunks, in that of the unfinished run."""
+
+LOCK = "lock"
 RECORD = "run.json"
 FILES = ("masks.mkv", "overlay.mp4", "frames.csv", "report.html", RECORD)
 """What a run leaves behind; the record comes last, so that its presence means finished."""
@@ -26,6 +32,8 @@ class RunFolder:
         The run's folder; made when the run starts.
     overwrite : bool
         Whether an earlier run's files may be replaced; other files are never touched.
+    resume : bool
+        Whether to go on with what an unfinished run left.
 
     Raises
     ------
@@ -33,8 +41,12 @@ class RunFolder:
         When the folder holds something and `overwrite` is off, or is no folder.
     """
 
-    def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, *, overwrite: bool = False, resume: bool = False) -> None:
         self.path = Path(path)
+        self._lock: IO[bytes] | None = None
+        if overwrite and resume:
+            raise OutputError(f"{self.path}: --resume and --overwrite exclude each other")
+        self._resume = resume
         try:
             self._check(overwrite=overwrite)
             self._made = not self.path.exists()
@@ -47,14 +59,18 @@ class RunFolder:
         if not self.path.is_dir():
             return
         held = sorted(entry.name for entry in self.path.iterdir())
-        if held and not overwrite:
+        resumes = self._resume and (self.unfinished or self.finished)
+        if held and not overwrite and not resumes:
             what = "an unfinished run (partial)" if held == [PARTIAL] else held[0]
+            ways = "--resume to go on with it or --overwrite" if PARTIAL in held else "--overwrite"
             raise OutputError(
-                f"{self.path}: already holds {what}; choose another --out or pass --overwrite"
+                f"{self.path}: already holds {what}; choose another --out or pass {ways}"
             )
         foreign = []
         if self.partial.is_dir():
-            foreign = [e.name for e in self.partial.iterdir() if e.name not in FILES]
+            foreign = [
+                e.name for e in self.partial.iterdir() if e.name not in (*FILES, CHUNKS, LOCK)
+            ]
         if foreign:
             raise OutputError(
                 f"{self.partial}: holds {sorted(foreign)[0]}, which no run made; "
@@ -72,14 +88,50 @@ class RunFolder:
         """Where files live while the run goes on."""
         return self.path / PARTIAL
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether an unfinished run has left something."""
+        return self.partial.is_dir()
+
+    @property
+    def finished(self) -> bool:
+        """Whether a run was finished here, and no other begun since."""
+        return (self.path / RECORD).is_file() and not self.unfinished
+
     def open(self) -> Path:
-        """Make the folder, drop what an unfinished run left, return where to write."""
+        """Make the folder and return where to write; what was left there stays only to resume.
+
+        Raises
+        ------
+        OutputError
+            When it cannot be made, or another run is writing into it.
+        """
         try:
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
+            self.partial.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.partial / LOCK).open("wb")
+            try:
+                # The system lets go of it however the process ends.
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                self._lock.close()
+                raise OutputError(
+                    f"{self.path}: another run is writing there; wait for it, or choose another "
+                    "--out"
+                ) from error
+            for entry in list(self.partial.iterdir()):
+                if entry.is_dir() and not self._resume:
+                    shutil.rmtree(entry)
+                elif entry.name in FILES:
+                    entry.unlink()
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be made: {error.strerror}") from error
         return self.partial
+
+    def close(self) -> None:
+        """Let others write there; safe to call twice."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def commit(self) -> None:
         """Move the finished files into place, the record last."""
@@ -89,7 +141,7 @@ class RunFolder:
             for name in FILES:
                 if (self.partial / name).exists():
                     (self.partial / name).replace(self.path / name)
-            self.partial.rmdir()
+            shutil.rmtree(self.partial)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be completed: {error.strerror}") from error
 

@@ -12,9 +12,20 @@ from tempseg.decisions import Evidence
 from tempseg.errors import OutputError
 from tempseg.types import FrameResult
 
-__all__ = ["FrameTableSink"]
+__all__ = ["FrameTableSink", "verdict_cells"]
 
 EVIDENCE = tuple(field.name for field in fields(Evidence))
+
+
+def verdict_cells(result: FrameResult) -> list[str]:
+    """Return what a row says of a frame's evidence, a cell a number, and of the verdict on it."""
+    evidence, verdict = result.evidence, result.verdict
+    seen = [getattr(evidence, name) for name in EVIDENCE] if evidence else [""] * len(EVIDENCE)
+    return [
+        *(f"{value:.6g}" if isinstance(value, float) else str(value) for value in seen),
+        verdict.measure if verdict else "",
+        f"{verdict.threshold:.6g}" if verdict else "",
+    ]
 
 
 class FrameTableSink:
@@ -55,9 +66,6 @@ class FrameTableSink:
 
     def write(self, result: FrameResult) -> None:
         """Add a frame's row."""
-        evidence = result.evidence
-        seen = [getattr(evidence, name) for name in EVIDENCE] if evidence else [""] * len(EVIDENCE)
-        verdict = result.verdict
         spent = self._take_timings(result.frame.index)
         self._row(
             [
@@ -66,9 +74,7 @@ class FrameTableSink:
                 result.origin.value,
                 result.reason.value if result.reason else "",
                 result.shot,
-                *(f"{value:.6g}" if isinstance(value, float) else value for value in seen),
-                verdict.measure if verdict else "",
-                f"{verdict.threshold:.6g}" if verdict else "",
+                *verdict_cells(result),
                 *(f"{spent.get(stage, 0.0) * 1000:.3f}" for stage in self._stages),
             ]
         )

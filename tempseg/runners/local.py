@@ -14,7 +14,7 @@ from tempseg.protocols import FrameSource, ResultSink
 from tempseg.runners.timing import StageTimes
 from tempseg.types import Frame, FrameResult
 
-__all__ = ["stream", "write_all"]
+__all__ = ["AHEAD", "SPAN_AHEAD", "answers", "stream", "write_all"]
 
 AHEAD = 6
 """Decoded frames that may wait."""
@@ -41,12 +41,24 @@ def stream(
                 engine.steps(frames), name="motion", capacity=SPAN_AHEAD, watch=times
             ) as steps,
             Prefetch(
-                _results(steps, engine), name="engine", capacity=SPAN_AHEAD, watch=times
+                answers(steps, engine), name="engine", capacity=SPAN_AHEAD, watch=times
             ) as results,
         ):
             yield results
     finally:
         source.close()
+
+
+def answers(steps: Iterator[Step], engine: Engine) -> Iterator[FrameResult]:
+    """Yield the results of an engine's steps, whose frames end there or fail."""
+    try:
+        for step, answer in engine.answered(steps):
+            yield from engine.advance(step, answer)
+        yield from engine.flush()
+    except TempsegError:
+        # What the engine holds back is done but for its later keyframe: it must not be lost.
+        yield from engine.flush(asking=False)
+        raise
 
 
 def write_all(
@@ -112,14 +124,3 @@ def _timed(source: FrameSource, times: StageTimes) -> Iterator[Frame]:
         times.add("decode", frame.index, start, time.perf_counter())
         yield frame
         start = time.perf_counter()
-
-
-def _results(steps: Iterator[Step], engine: Engine) -> Iterator[FrameResult]:
-    try:
-        for step, answer in engine.answered(steps):
-            yield from engine.advance(step, answer)
-        yield from engine.flush()
-    except TempsegError:
-        # What the engine holds back is done but for its later keyframe: it must not be lost.
-        yield from engine.flush(asking=False)
-        raise

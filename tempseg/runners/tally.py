@@ -10,49 +10,55 @@ from tempseg.outputs import Totals
 from tempseg.runners.timing import StageTimes
 from tempseg.types import FrameResult
 
-__all__ = ["Tally"]
+__all__ = ["Tally", "peak_memory_mb"]
 
 
 class Tally:
-    """Counts results on their way; one that counted none has no totals."""
+    """Counts results on their way."""
 
     def __init__(self) -> None:
         self.frames = 0
         """Results counted so far."""
+        self.first_s = 0.0
+        self.last_s = 0.0
         self._reasons: Counter[str] = Counter()
-        self._first_s = 0.0
-        self._last_s = 0.0
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Keyframes by reason."""
+        return dict(sorted(self._reasons.items()))
 
     def advance(self, result: FrameResult) -> None:
         """Count a result."""
         if self.frames == 0:
-            self._first_s = result.frame.time_s
-        self._last_s = result.frame.time_s
+            self.first_s = result.frame.time_s
+        self.last_s = result.frame.time_s
         self.frames += 1
         if result.reason is not None:
             self._reasons[result.reason.value] += 1
 
     def totals(self, times: StageTimes, *, wall_s: float, damaged: int) -> Totals:
-        """Return what a run came to."""
+        """Return what the results came to, where they are all of a run."""
         keyframes = sum(self._reasons.values())
         stage_s = times.totals
         return Totals(
             frames=self.frames,
             keyframes=keyframes,
             keyframe_share=keyframes / self.frames,
-            reasons=dict(sorted(self._reasons.items())),
+            reasons=self.reasons,
             damaged=damaged,
-            duration_s=self._last_s - self._first_s,
+            duration_s=self.last_s - self.first_s,
             wall_s=wall_s,
             frames_per_s=self.frames / wall_s,
             segmenter_s=stage_s["segment"],
             stage_s=stage_s,
-            peak_memory_mb=_peak_memory_mb(),
+            peak_memory_mb=peak_memory_mb(),
             wait_s=times.waits,
         )
 
 
-def _peak_memory_mb() -> float:
+def peak_memory_mb() -> float:
+    """Return the most memory that this process has held."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in kilobytes, macOS in bytes.
     return peak / (1024 * 1024) if sys.platform == "darwin" else peak / 1024

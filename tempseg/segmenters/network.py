@@ -213,6 +213,11 @@ class NetworkSegmenter(ABC):
         """Whether an answer depends on the answers before."""
         return self._memory is not None
 
+    def forget(self) -> None:
+        """Answer the next frame as if none had been answered before."""
+        if self._memory is not None:
+            self._memory = PreviousMask(self._port.size)
+
     @abstractmethod
     def _infer(self, tensor: NDArray[Any], where: str) -> NDArray[Any]:
         """Return the output for an input of the port's shape; the next may overwrite it.
@@ -246,7 +251,13 @@ def hashed(root: Path, files: Sequence[Path]) -> str:
 
 
 def available_threads() -> int:
-    """Return the number of CPUs that this process may use, at most eight."""
+    """Return the number of CPUs that this process may use, at most eight.
+
+    `TEMPSEG_THREADS` says how many of them are its share, where several processes work.
+    """
+    share = os.environ.get("TEMPSEG_THREADS", "")
+    if share.isdecimal():
+        return max(1, int(share))
     if hasattr(os, "sched_getaffinity"):
         return min(len(os.sched_getaffinity(0)), 8)
     return min(os.cpu_count() or 1, 8)

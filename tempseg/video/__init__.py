@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from tempseg.video.audio import AudioTracks
 from tempseg.video.encode import LabelEncoder, OverlayEncoder
+from tempseg.video.join import LabelJoiner, OverlayJoiner
 from tempseg.video.labels import read_label_video
+from tempseg.video.part import FramePart
 from tempseg.video.picture import DecodedPicture
-from tempseg.video.source import VideoSource, open_source
+from tempseg.video.source import VideoSource, is_image_name, open_source
+from tempseg.video.survey import SeekPoint, Survey, survey
 
 if TYPE_CHECKING:
     from tempseg.video.images import ImageSource
@@ -16,12 +19,19 @@ if TYPE_CHECKING:
 __all__ = [
     "AudioTracks",
     "DecodedPicture",
+    "FramePart",
     "ImageSource",
     "LabelEncoder",
+    "LabelJoiner",
     "OverlayEncoder",
+    "OverlayJoiner",
+    "SeekPoint",
+    "Survey",
     "VideoSource",
+    "is_image_name",
     "open_source",
     "read_label_video",
+    "survey",
 ]
 
 

@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import av
 from av import VideoFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
@@ -116,6 +118,18 @@ class VideoDecoder:
                     self._note_damage(frame.pts)
                 yield frame
 
+    def packets_from(self, pts: int | None) -> Iterator[Packet[Any]]:
+        """Yield packets, the sound's too, from the seek point before a time or the start."""
+        if pts is not None:
+            try:
+                self._container.seek(pts, stream=self.stream)
+            except av.error.FFmpegError:
+                self._container.close()
+                self._container, self.stream = _open_stream(self._path)
+        for packet in self._packets(*self._container.streams.audio):
+            if packet.size:
+                yield packet
+
     def packets_before(self, pts: int) -> int:
         """Return how many packets are presented before a time, reading the file anew."""
         container, stream = _open_stream(self._path)
@@ -125,11 +139,11 @@ class VideoDecoder:
                 for packet in container.demux(stream)
             )
 
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
+    def _packets(self, *others: AudioStream) -> Iterator[Packet[Any]]:
         failures = 0
         while True:
             try:
-                for packet in self._container.demux(self.stream):
+                for packet in self._container.demux((self.stream, *others)):
                     failures = 0
                     yield packet
             except av.error.InvalidDataError:

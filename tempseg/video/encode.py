@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NoReturn
 
 import av
 import numpy as np
@@ -20,7 +21,7 @@ from tempseg.types import ColourTags, LabelArray, Planes
 from tempseg.video.audio import AudioTracks
 from tempseg.video.samples import sample_rows
 
-__all__ = ["LabelEncoder", "OverlayEncoder"]
+__all__ = ["LabelEncoder", "OverlayEncoder", "Writer", "mp4_options"]
 
 # Fixed, because both codecs' bytes depend on it; one, because other stages fill the other cores:
 # with four a run of 720p took 7 % longer on two cores (medians of three: 6.1 and 5.7 s).
@@ -39,7 +40,7 @@ _FFV1_CODER = {8: {"coder": "rice"}, 16: {"coder": "range_def"}}
 _X264 = {"mbtree": "0"}
 
 
-class _Writer:
+class Writer:
     """A container with one video stream, every failure named after the file."""
 
     def __init__(self, path: str, container_format: str, options: dict[str, str]) -> None:
@@ -71,10 +72,13 @@ class _Writer:
         try:
             yield
         except av.error.FFmpegError as error:
-            raise OutputError(
-                f"{self._path}: cannot be written ({error.strerror}); "
-                "check the folder, its permissions and the free space"
-            ) from error
+            self._fail(error)
+
+    def _fail(self, error: av.error.FFmpegError) -> NoReturn:
+        raise OutputError(
+            f"{self._path}: cannot be written ({error.strerror}); "
+            "check the folder, its permissions and the free space"
+        ) from error
 
     def _write_frame(self, stream: VideoStream, frame: VideoFrame | None) -> None:
         with self._writing():
@@ -96,7 +100,7 @@ class _Writer:
             return
 
 
-class LabelEncoder(_Writer):
+class LabelEncoder(Writer):
     """Writes label maps losslessly: FFV1 in Matroska, in 8 or 16 bits.
 
     The same maps and times give the same bytes on any machine with the same FFmpeg. Matroska
@@ -175,7 +179,7 @@ class _FramePlanes(Planes):
     frame: VideoFrame
 
 
-class OverlayEncoder(_Writer):
+class OverlayEncoder(Writer):
     """Writes pictures as H.264 in MP4, with the source's times, colour tags and audio.
 
     Times are exact: the track counts in the source's time base, a non-zero start and a variable
@@ -224,17 +228,7 @@ class OverlayEncoder(_Writer):
         audio: AudioTracks | None = None,
         origin_pts: int = 0,
     ) -> None:
-        scale = time_base.denominator
-        super().__init__(
-            path,
-            "mp4",
-            {
-                "video_track_timescale": str(scale),
-                # The start is kept in the movie's own unit, which would be a millisecond: a
-                # multiple of the track's keeps it exact, and fine enough for the sound.
-                "movie_timescale": str(scale * max(1, 90_000 // scale)),
-            },
-        )
+        super().__init__(path, "mp4", mp4_options(time_base))
         self._size = (height, width)
         self._time_base = time_base
         self._origin = origin_pts
@@ -303,3 +297,14 @@ class OverlayEncoder(_Writer):
         if self._audio is not None:
             self._audio.close()
         super().abandon()
+
+
+def mp4_options(time_base: Fraction) -> dict[str, str]:
+    """Return options of MP4 that keep times exact in a time base."""
+    scale = time_base.denominator
+    return {
+        "video_track_timescale": str(scale),
+        # The start is kept in the movie's own unit, which would be a millisecond: a
+        # multiple of the track's keeps it exact, and fine enough for the sound.
+        "movie_timescale": str(scale * max(1, 90_000 // scale)),
+    }

@@ -14,13 +14,13 @@ import numpy as np
 
 from tempseg.errors import SourceError
 from tempseg.types import Frame, UInt8Array, VideoInfo
+from tempseg.video.part import FramePart
+from tempseg.video.source import IMAGE_SUFFIXES, is_image_name
 from tempseg.video.timecode import parse_time
 
 __all__ = ["ImageSource"]
 
 _log = logging.getLogger(__name__)
-
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 class ImageSource:
@@ -38,6 +38,8 @@ class ImageSource:
         As for `open_source`; the first image is at 0.
     frame_rate : Fraction or float
         Images a second.
+    part : FramePart, optional
+        A stretch within that; `info` stays that of the whole.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class ImageSource:
         start: str | float | None = None,
         end: str | float | None = None,
         frame_rate: Fraction | float = 25,
+        part: FramePart | None = None,
     ) -> None:
         if not frame_rate > 0:
             raise SourceError(f"{spec}: frame rate is {frame_rate}; give one above 0")
@@ -63,6 +66,7 @@ class ImageSource:
             raise SourceError(f"{spec}: end {end!r} is not after start {start or 0!r}")
         every = _list_images(spec)
         self._spec = spec
+        self._part = part or FramePart()
         self._damaged = 0
         self._read = False
         self._time_base = 1 / rate
@@ -101,6 +105,16 @@ class ImageSource:
         """Unreadable images skipped so far."""
         return self._damaged
 
+    @property
+    def paths(self) -> list[str]:
+        """The images of the part, in their order."""
+        return [path for _, path in self._paths]
+
+    @property
+    def places(self) -> list[int]:
+        """Where they stand among all images, which is their time."""
+        return [place for place, _ in self._paths]
+
     def __iter__(self) -> Iterator[Frame]:
         """Read the images, once."""
         if self._read:
@@ -117,10 +131,16 @@ class ImageSource:
 
     def _frames(self) -> Iterator[Frame]:
         first = self._paths[0][0]
+        part = self._part
         for place, path in self._paths:
-            image = _read(path)
+            if part.begin is not None and place < part.begin:
+                continue
+            image = self._readable(path)
+            closes = part.end is not None and place >= part.end
             if image is None:
-                self._skip(path)
+                # What lies behind a part's end is the next one's to count.
+                if not closes:
+                    self._skip(path)
                 continue
             height, width = image.shape[:2]
             if (width, height) != (self._info.width, self._info.height):
@@ -130,6 +150,14 @@ class ImageSource:
                 )
             # The index skips a lost image too: label images are matched by it.
             yield Frame.from_image(image, index=place - first, pts=place, time_base=self._time_base)
+            if closes:
+                return
+
+    def _readable(self, path: str) -> UInt8Array | None:
+        try:
+            return _read(path)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read any more ({error.strerror})") from error
 
     def _skip(self, path: str) -> None:
         if self._damaged == 0:
@@ -140,11 +168,11 @@ class ImageSource:
 def _list_images(spec: str) -> list[str]:
     if os.path.isdir(spec):
         found = [entry.path for entry in os.scandir(spec) if entry.is_file()]
-        nothing = f"{spec}: no images in this folder; it takes {', '.join(_SUFFIXES)}"
+        nothing = f"{spec}: no images in this folder; it takes {', '.join(IMAGE_SUFFIXES)}"
     else:
         found = [path for path in glob.glob(spec, recursive=True) if os.path.isfile(path)]
-        nothing = f"{spec}: no image matches; it takes {', '.join(_SUFFIXES)}"
-    images = [path for path in found if path.lower().endswith(_SUFFIXES)]
+        nothing = f"{spec}: no image matches; it takes {', '.join(IMAGE_SUFFIXES)}"
+    images = [path for path in found if is_image_name(path)]
     if not images:
         raise SourceError(nothing)
     return sorted(images, key=_natural)

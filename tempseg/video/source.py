@@ -15,17 +15,25 @@ from tempseg.errors import SourceError
 from tempseg.protocols import FrameSource
 from tempseg.types import Frame, VideoInfo
 from tempseg.video.decoding import PtsRange, VideoDecoder
+from tempseg.video.part import FramePart
 from tempseg.video.picture import DecodedPicture
 from tempseg.video.timecode import parse_time
 from tempseg.video.timeline import Timeline
 
-__all__ = ["VideoSource", "open_source"]
+__all__ = ["IMAGE_SUFFIXES", "VideoSource", "is_image_name", "open_source"]
 
 _log = logging.getLogger(__name__)
 
 _FALLBACK_RATE = Fraction(25)
 # Above this FFmpeg has taken the time base for a rate.
 _HIGHEST_RATE = 960
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+def is_image_name(path: str) -> bool:
+    """Tell whether a file is taken for an image, by its name."""
+    return path.lower().endswith(IMAGE_SUFFIXES)
 
 
 def open_source(
@@ -34,6 +42,7 @@ def open_source(
     start: str | float | None = None,
     end: str | float | None = None,
     frame_rate: Fraction | float = 25,
+    part: FramePart | None = None,
 ) -> FrameSource:
     """Return the frames of a video file, a folder of images or a glob of images.
 
@@ -47,6 +56,8 @@ def open_source(
         `HH:MM:SS:FF`, counted from the first frame.
     frame_rate : Fraction or float
         Images a second; for images only.
+    part : FramePart, optional
+        A stretch within the part wanted.
 
     Raises
     ------
@@ -54,14 +65,14 @@ def open_source(
         When there is nothing to read, naming the path and what to do.
     """
     if os.path.isfile(spec):
-        return VideoSource(spec, start=start, end=end)
+        return VideoSource(spec, start=start, end=end, part=part)
     if os.path.isdir(spec) or glob.has_magic(spec):
         # Importing OpenCV takes 0.1 s that video files need not pay.
         from tempseg.video.images import ImageSource
 
-        return ImageSource(spec, start=start, end=end, frame_rate=frame_rate)
+        return ImageSource(spec, start=start, end=end, frame_rate=frame_rate, part=part)
     if os.path.exists(spec):
-        return VideoSource(spec, start=start, end=end)
+        return VideoSource(spec, start=start, end=end, part=part)
     raise SourceError(f"{spec}: no such file or folder; check the path")
 
 
@@ -86,6 +97,8 @@ class VideoSource:
     path : str
     start, end : str or float, optional
         As for `open_source`.
+    part : FramePart, optional
+        A stretch within that; `info` stays that of the whole.
 
     Raises
     ------
@@ -95,9 +108,15 @@ class VideoSource:
     """
 
     def __init__(
-        self, path: str, *, start: str | float | None = None, end: str | float | None = None
+        self,
+        path: str,
+        *,
+        start: str | float | None = None,
+        end: str | float | None = None,
+        part: FramePart | None = None,
     ) -> None:
         self._path = path
+        self._part = part or FramePart()
         self._warned = False
         self._read = False
         self._decoder = VideoDecoder(path)
@@ -116,6 +135,11 @@ class VideoSource:
     def damaged(self) -> int:
         """Corrupt packets and frames met so far."""
         return self._decoder.damaged
+
+    @property
+    def range(self) -> PtsRange:
+        """The times that are read."""
+        return self._range
 
     def __iter__(self) -> Iterator[Frame]:
         """Read the frames, once; the file is closed behind the last one or when abandoned."""
@@ -159,8 +183,15 @@ class VideoSource:
             None if start_s is None else origin + math.ceil(start_s / self._time_base),
             None if end_s is None else origin + math.ceil(end_s / self._time_base),
         )
+        part = self._part
+        begins_later = start_s is not None and start_s > 0
+        if part.begin is not None:
+            self._range = PtsRange(part.begin, self._range.end)
+            begins_later = True
+        if part.end is not None:
+            self._range = PtsRange(self._range.start, part.end)
         self._decoder.counted = self._range
-        if start_s is not None and start_s > 0 and self._range.start is not None:
+        if begins_later and self._range.start is not None:
             # Whatever was damaged on the way to the first frame lies before the part.
             self._decoder.damaged = 0
             decoded = self._decoder.frames_from(self._range.start)
@@ -212,6 +243,8 @@ class VideoSource:
                 following=None if following is None else following.pts,
             )
             if self._range.end is not None and pts >= self._range.end:
+                if self._part.end is not None:
+                    yield head, pts
                 return
             if pts in self._range:
                 yield head, pts
@@ -219,7 +252,7 @@ class VideoSource:
 
     def _frames(self) -> Iterator[Frame]:
         try:
-            index = 0
+            index = self._part.first_index
             while self._ahead is not None:
                 frame, pts = self._ahead
                 self._warn_of_damage(pts)

@@ -15,7 +15,7 @@ import pytest
 import tempseg
 from tempseg.errors import ModelTimeoutError, RunError
 from tempseg.video import read_label_video
-from tests.runners.models import FAULTS
+from tests.runners.faulty import FAULTS
 
 INTERVAL = 6
 CONFIG = {
@@ -27,7 +27,7 @@ CONFIG = {
 
 
 def _model(fault: str, *, after: int) -> str:
-    return f"python:tests.runners.models:{fault}_after_{after}"
+    return f"python:tests.runners.faulty:{fault}_after_{after}"
 
 
 def _frames_of(folder: Path) -> tuple[int, int, int]:
@@ -43,7 +43,7 @@ def test_what_was_done_before_a_model_fails_is_kept_and_the_failure_named(fault,
     with pytest.raises(RunError) as caught:
         tempseg.run(clip, tmp_path / "run", model=_model(fault, after=3), config=CONFIG)
     told = str(caught.value)
-    for part in ("tests.runners.models", "18", "kept in"):
+    for part in ("tests.runners.faulty", "18", "kept in"):
         assert part in told
     assert "\n" not in told
     # The keyframe at 18 fails; every frame before it is done.
@@ -74,7 +74,7 @@ def test_the_command_ends_with_status_1_soon_after_a_hang(after, clip, tmp_path)
         command, capture_output=True, text=True, check=False, timeout=60, cwd=root
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: python:tests.runners.models:hangs")
+    assert done.stderr.startswith("error: python:tests.runners.faulty:hangs")
     assert done.stderr.count("\n") == 1
     assert "within 0.5 s" in done.stderr
     # Starting is most of it.

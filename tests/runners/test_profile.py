@@ -11,10 +11,10 @@ import tempseg
 from tempseg.errors import OutputError
 from tempseg.runners.timing import STAGES
 from tempseg.runners.trace import Trace
-from tests.runners.conftest import FRAMES
+from tests.runners.conftest import SHORT_FRAMES
 
 CONFIG = {"keyframe.policy": "interval", "keyframe.interval": 6, "output.report": False}
-MODEL = "python:tests.runners.models:raises_after_1000"
+MODEL = "python:tests.runners.faulty:raises_after_1000"
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,9 @@ def test_every_stage_is_a_slice_on_its_own_thread_with_its_frame(profiled):
         "masks": {"masks"},
         "overlay": {"overlay"},
     }
-    every = set(range(FRAMES))
+    every = set(range(SHORT_FRAMES))
     for stage in STAGES:
-        assert frames[stage] == (set(range(0, FRAMES, 6)) if stage == "segment" else every)
+        assert frames[stage] == (set(range(0, SHORT_FRAMES, 6)) if stage == "segment" else every)
 
 
 def test_slices_of_a_thread_nest(profiled):
@@ -92,7 +92,7 @@ def test_the_record_says_what_was_waited_for(profiled):
 
 def test_a_run_that_fails_leaves_a_whole_trace(clip, tmp_path):
     trace = tmp_path / "trace.json"
-    model = "python:tests.runners.models:raises_after_3"
+    model = "python:tests.runners.faulty:raises_after_3"
     with pytest.raises(tempseg.RunError):
         tempseg.run(clip, tmp_path / "run", model=model, config=CONFIG, profile=trace)
     done = {e["args"]["frame"] for e in _slices(json.loads(trace.read_text())) if "args" in e}

@@ -1,0 +1,171 @@
+"""Many inputs, one after the other, each into a folder of its own."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tempseg.api import ConfigLike, RunSummary, effective_config, run
+from tempseg.errors import ConfigError, RunError, SourceError, TempsegError
+from tempseg.video import is_image_name
+
+__all__ = ["Outcome", "expand_inputs", "read_list", "run_each"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one input of many went.
+
+    Parameters
+    ----------
+    source : str
+    folder : Path
+        Where its results are, or would have been.
+    summary : RunSummary or None
+        What it came to.
+    error : TempsegError or None
+        Why it failed.
+    """
+
+    source: str
+    folder: Path
+    summary: RunSummary | None = None
+    error: TempsegError | None = None
+
+
+def run_each(
+    sources: Sequence[str],
+    out: str | Path,
+    *,
+    model: str | Path | None = None,
+    config: ConfigLike = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    workers: int | None = None,
+    command: Sequence[str] = (),
+    run_one: Callable[..., RunSummary] = run,
+) -> Iterator[Outcome]:
+    """Run every source into `out/NAME`; yield how each went, when it has.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Each as for `run`. NAME is a file's name without its ending, more of the path where two
+        would be alike.
+    out : str or Path
+    model, config, overwrite, resume, workers, command
+        As for `run`.
+    run_one : callable
+        In place of `run`, such as one that shows its progress.
+
+    Raises
+    ------
+    ConfigError
+        When the config is wrong, or a source is named twice.
+    """
+    effective = effective_config(config, model)
+    for source, name in zip(sources, _names(sources), strict=True):
+        folder = Path(out) / name
+        try:
+            summary = run_one(
+                source,
+                folder,
+                config=effective,
+                overwrite=overwrite,
+                resume=resume,
+                workers=workers,
+                command=command,
+            )
+        except TempsegError as error:
+            yield Outcome(source, folder, error=error)
+        except Exception as error:  # noqa: BLE001 - the others are worth more than this one's trace
+            failure = RunError(f"{source}: unexpected {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            yield Outcome(source, folder, error=failure)
+        else:
+            yield Outcome(source, folder, summary)
+
+
+def expand_inputs(inputs: Iterable[str]) -> list[str]:
+    """Return sources, with patterns that match video files replaced by what they match.
+
+    A pattern that matches images stays as it is: they are the frames of one source.
+
+    Raises
+    ------
+    SourceError
+        When a pattern matches nothing, or images and other files.
+    """
+    found: list[str] = []
+    for spec in inputs:
+        if os.path.exists(spec) or not glob.has_magic(spec):
+            found.append(spec)
+            continue
+        files = sorted(path for path in glob.glob(spec, recursive=True) if os.path.isfile(path))
+        images = sum(map(is_image_name, files))
+        if not files:
+            raise SourceError(f"{spec}: no file matches; check the path")
+        if images and images < len(files):
+            raise SourceError(
+                f"{spec}: matches {images} images and {len(files) - images} other files; images "
+                "are the frames of one source: give a pattern that matches one kind"
+            )
+        found += [spec] if images else files
+    return found
+
+
+def read_list(path: str | Path) -> list[str]:
+    """Return the sources that a file names, one a line; empty lines and `# …` are passed over.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read or names nothing.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--list {path}: cannot be read: {error}") from error
+    named = [line.strip() for line in lines]
+    named = [line for line in named if line and not line.startswith("#")]
+    if not named:
+        raise ConfigError(f"--list {path}: names no input; write one path a line")
+    return named
+
+
+def _names(sources: Sequence[str]) -> list[str]:
+    """Return a folder's name for each source, no two alike.
+
+    Examples
+    --------
+    >>> _names(["a/day.mp4", "b/day.mp4", "night.mov", "night.mp4"])
+    ['a-day.mp4', 'b-day.mp4', 'night.mov', 'night.mp4']
+    """
+    places = [Path(os.path.abspath(source)) for source in sources]
+    twice = [place for place, count in Counter(places).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{twice[0]}: is named twice; name each input once")
+    forms: list[Callable[[Path], str]] = [
+        lambda place: place.stem if place.is_file() else place.name,
+        lambda place: place.name,
+        *(lambda place, n=n: "-".join(place.parts[-n:]) for n in range(2, 40)),
+    ]
+    chosen = ["" for _ in places]
+    open_places = list(range(len(places)))
+    for form in forms:
+        for index in open_places:
+            chosen[index] = _plain(form(places[index]))
+        # Names differ on all file systems, those included that know no capitals.
+        counts = Counter(name.lower() for name in chosen)
+        open_places = [i for i in open_places if counts[chosen[i].lower()] > 1]
+    return chosen
+
+
+def _plain(name: str) -> str:
+    """Return a name without what makes it a pattern or a path."""
+    kept = "".join("_" if letter in '*?[]/\\:"<>|' else letter for letter in name)
+    return kept.strip(". ") or "input"

@@ -1,0 +1,73 @@
+"""What a run's bytes depend on, key by key, so that one can be told from another."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tempseg.outputs import library_versions
+from tempseg.runners.chunks import ChunkPlan
+from tempseg.types import SegmenterInfo
+
+__all__ = ["changes", "fingerprint", "run_hash", "source_code_hash"]
+
+_OF_RUN = frozenset({"chunk_s"})
+"""The keys of `[run]` that what is written depends on; the others say how it is done."""
+
+
+def fingerprint(plan: ChunkPlan, segmenter: SegmenterInfo) -> dict[str, object]:
+    """Return what a run is made of by name: source, model, versions and every key of the config."""
+    found: dict[str, object] = {
+        "source": f"{plan.digest[:16]}, {plan.bytes} bytes",
+        "model": segmenter.sha256 or source_code_hash(segmenter.name),
+        **{f"version of {name}": number for name, number in library_versions().items()},
+    }
+    for section, keys in plan.config.model_dump(mode="json").items():
+        for key, value in keys.items():
+            how = section == "run" and key not in _OF_RUN
+            if not how and (section, key) != ("output", "report"):
+                found[f"{section}.{key}"] = value
+    return found
+
+
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """Return what differs, one line a key.
+
+    Examples
+    --------
+    >>> changes({"keyframe.interval": 10}, {"keyframe.interval": 5})
+    ['keyframe.interval: 10 -> 5']
+    """
+    return [
+        f"{key}: {_told(before.get(key))} -> {_told(after.get(key))}"
+        for key in dict.fromkeys([*after, *before])
+        if before.get(key) != after.get(key)
+    ]
+
+
+def run_hash(found: Mapping[str, object]) -> str:
+    """Return the hash of a fingerprint, in hex."""
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+
+
+def source_code_hash(model: str) -> str:
+    """Return the hash of the file that a `python:MODULE:ATTRIBUTE` lies in; empty for others."""
+    if not model.startswith("python:"):
+        return ""
+    name = model.removeprefix("python:").partition(":")[0]
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if module is None:
+        spec = importlib.util.find_spec(name)
+        file = None if spec is None else spec.origin
+    if file is None or not Path(file).is_file():
+        return ""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def _told(value: object) -> str:
+    return "not set" if value is None else str(value)

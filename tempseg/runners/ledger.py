@@ -1,0 +1,161 @@
+"""The chunks of a run on disk: what is finished, and whether it is still what it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from tempseg.errors import OutputError
+from tempseg.outputs import CHUNKS
+from tempseg.runners.chunk_record import ChunkRecord
+from tempseg.runners.chunks import Chunk, ChunkPlan
+
+__all__ = ["CHUNK_FILES", "ChunkFolder", "Ledger"]
+
+CHUNK_FILES = ("masks.mkv", "overlay.mp4", "frames.csv")
+RECORD = "chunk.json"
+UNFINISHED = ".unfinished"
+
+
+class ChunkFolder:
+    """Where a chunk writes: under another name until it is finished.
+
+    Parameters
+    ----------
+    chunks : Path
+        The folder of all chunks.
+    chunk : Chunk
+    """
+
+    def __init__(self, chunks: Path, chunk: Chunk) -> None:
+        self.path = chunks / chunk.name
+        self.unfinished = chunks / (chunk.name + UNFINISHED)
+
+    def begin(self) -> Path:
+        """Make an empty folder for the files; return it.
+
+        Raises
+        ------
+        OutputError
+            When it cannot be made.
+        """
+        try:
+            for old in (self.path, self.unfinished):
+                if old.exists():
+                    shutil.rmtree(old)
+            self.unfinished.mkdir(parents=True)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be made: {error.strerror}") from error
+        return self.unfinished
+
+    def checksums(self) -> tuple[dict[str, int], dict[str, str]]:
+        """Return sizes and hashes of the written files by name."""
+        sizes, hashes = {}, {}
+        try:
+            for name in CHUNK_FILES:
+                path = self.unfinished / name
+                if path.exists():
+                    sizes[name] = path.stat().st_size
+                    hashes[name] = _sha256(path)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be read back: {error.strerror}") from error
+        return sizes, hashes
+
+    def finish(self, record: ChunkRecord) -> None:
+        """Put the record beside the files and give the folder its name.
+
+        Raises
+        ------
+        OutputError
+            When that cannot be written.
+        """
+        try:
+            record.write(self.unfinished / RECORD)
+            self.unfinished.rename(self.path)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be completed: {error.strerror}") from error
+
+
+class Ledger:
+    """What a run is made of, and which of its chunks are finished.
+
+    Parameters
+    ----------
+    partial : Path
+        The folder of the unfinished run.
+    """
+
+    def __init__(self, partial: Path) -> None:
+        self.chunks = partial / CHUNKS
+        self._plan = partial / CHUNKS / "run.json"
+
+    def stored(self) -> dict[str, object] | None:
+        """Return what the run that left these chunks was made of; none where nothing is left."""
+        try:
+            found = json.loads(self._plan.read_text(encoding="utf-8"))
+            fingerprint = found["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return fingerprint if isinstance(fingerprint, dict) else None
+
+    def in_one(self) -> bool:
+        """Return whether the source was found not to be cut."""
+        try:
+            return bool(json.loads(self._plan.read_text(encoding="utf-8"))["in_one"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def begin(self, fingerprint: Mapping[str, object], *, in_one: bool = False) -> None:
+        """Write down what the run is made of.
+
+        Raises
+        ------
+        OutputError
+            When it cannot be written.
+        """
+        text = json.dumps({"in_one": in_one, "fingerprint": fingerprint}, indent=1)
+        try:
+            self.chunks.mkdir(parents=True, exist_ok=True)
+            fresh = self._plan.with_suffix(".new")
+            fresh.write_text(text + "\n", encoding="utf-8")
+            fresh.replace(self._plan)
+        except OSError as error:
+            raise OutputError(f"{self._plan}: cannot be written: {error.strerror}") from error
+
+    def finished(self, plan: ChunkPlan, run: str) -> dict[int, ChunkRecord]:
+        """Return the records of the chunks whose files are whole, by number."""
+        found = {}
+        for chunk in plan.chunks:
+            record = self._verified(chunk, run)
+            if record is not None:
+                found[chunk.number] = record
+        return found
+
+    def folder_of(self, number: int) -> Path:
+        """Return the folder of a finished chunk."""
+        return self.chunks / f"{number:05d}"
+
+    def unfinished(self, number: int) -> Path:
+        """Return the folder that a chunk has before it is finished."""
+        return self.chunks / f"{number:05d}{UNFINISHED}"
+
+    def _verified(self, chunk: Chunk, run: str) -> ChunkRecord | None:
+        folder = self.chunks / chunk.name
+        try:
+            record = ChunkRecord.read(folder / RECORD)
+            whole = record.is_of(chunk, run) and all(
+                (folder / name).stat().st_size == record.sizes[name]
+                and _sha256(folder / name) == digest
+                for name, digest in record.sha256.items()
+            )
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return record if whole else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

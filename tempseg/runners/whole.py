@@ -1,0 +1,306 @@
+"""A whole run: planned, done chunk by chunk, joined, recorded; begun or gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tempseg.config import Config
+from tempseg.errors import ConfigError, OutputError, RunError, SourceError, TempsegError
+from tempseg.outputs import RunFolder, Totals, read_totals, write_record
+from tempseg.protocols import RunObserver, Segmenter
+from tempseg.runners.chunk_record import ChunkRecord
+from tempseg.runners.chunks import ChunkPlan, plan_run
+from tempseg.runners.executor import ChunkExecutor, InProcess
+from tempseg.runners.fingerprint import changes, fingerprint, run_hash
+from tempseg.runners.joining import RunJoiner
+from tempseg.runners.ledger import Ledger
+from tempseg.runners.pool import WorkerPool
+from tempseg.runners.space import check_space, is_full, shortage_bytes, told_bytes
+from tempseg.runners.trace import Trace
+from tempseg.runners.work import SeamError
+from tempseg.types import VideoInfo
+
+__all__ = ["FinishedRun", "run_source"]
+
+_log = logging.getLogger(__name__)
+
+MOST_UNFINISHED_BYTES = 256 << 20
+"""What is joined of an unfinished chunk is for looking at; more would take its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """What a run has written and come to.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `masks.mkv`, `overlay.mp4`, `frames.csv`, `run.json` and `report.html`.
+    video : VideoInfo
+    totals : Totals
+    assumptions : tuple of str
+        What was assumed about the model because nothing said it.
+    """
+
+    folder: Path
+    video: VideoInfo
+    totals: Totals
+    assumptions: tuple[str, ...] = ()
+
+
+def run_source(
+    source: str,
+    folder: RunFolder,
+    config: Config,
+    *,
+    resume: bool,
+    segmenter: Segmenter | None = None,
+    profile: str | Path | None = None,
+    observer: RunObserver | None = None,
+    command: Sequence[str] = (),
+) -> FinishedRun:
+    """Run a source into a folder; return what it came to.
+
+    Parameters
+    ----------
+    source : str
+    folder : RunFolder
+    config : Config
+    resume : bool
+        Whether to keep the finished chunks that an unfinished run left.
+    segmenter : Segmenter, optional
+        The model, where it is loaded already.
+    profile : str or Path, optional
+        Where to write what each thread did when; of this process alone.
+    observer : RunObserver, optional
+    command : sequence of str
+        For the record.
+
+    Raises
+    ------
+    ConfigError
+        When what is to be gone on with was made otherwise.
+    SourceError, ModelError, OutputError
+        When something is wrong before the first frame is done.
+    RunError
+        When the run fails on the way.
+    """
+    if profile is not None and config.run.workers > 1:
+        raise ConfigError("--profile follows one process; leave run.workers at 1")
+    plan = plan_run(source, config)
+    if folder.would_replace(plan.video.name):
+        raise OutputError(
+            f"{source}: the results in {folder.path} would replace it; choose another --out"
+        )
+    run = _Run(plan, folder, resume=resume, observer=observer, command=command)
+    with ExitStack() as profiling:
+        trace = None if profile is None else profiling.enter_context(Trace(profile))
+        try:
+            with _executor(plan, segmenter, trace) as executor:
+                return run.through(executor)
+        except SeamError as error:
+            if not run.cut:
+                raise
+            _log.warning("%s; it is run again in one chunk", error)
+        with InProcess(plan, segmenter, trace=trace) as executor:
+            return run.through(executor, in_one=True)
+
+
+def _executor(plan: ChunkPlan, segmenter: Segmenter | None, trace: Trace | None) -> ChunkExecutor:
+    workers = min(plan.config.run.workers, len(plan.chunks))
+    return WorkerPool(plan, workers) if workers > 1 else InProcess(plan, segmenter, trace=trace)
+
+
+class _Run:
+    """One run, through one executor or, where the source is not to be cut, a second."""
+
+    def __init__(
+        self,
+        plan: ChunkPlan,
+        folder: RunFolder,
+        *,
+        resume: bool,
+        observer: RunObserver | None,
+        command: Sequence[str],
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._resume = resume
+        self._observer = observer
+        self._command = command
+        self._start = time.perf_counter()
+        self._earlier_s = 0.0
+        self._written = [0, 0]
+        self._chunks_bytes = 0
+        self._finished_frames = 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether it is in more than one chunk."""
+        return len(self._plan.chunks) > 1
+
+    def through(self, executor: ChunkExecutor, *, in_one: bool = False) -> FinishedRun:
+        """Run what is not finished through an executor."""
+        made = fingerprint(self._plan, executor.info)
+        if self._resume:
+            self._refuse_changes(made)
+            if self._folder.finished:
+                totals, _, assumptions = read_totals(self._folder.path / "run.json")
+                return FinishedRun(self._folder.path, self._plan.video, totals, assumptions)
+        partial = self._folder.open()
+        kept_something = False
+        try:
+            ledger = Ledger(partial)
+            if in_one or (self._resume and ledger.in_one()):
+                self._plan = self._plan.in_one()
+            ledger.begin(made, in_one=not self.cut)
+            kept = ledger.finished(self._plan, run_hash(made))
+            kept_something = bool(kept)
+            return self._joined(executor, ledger, made, kept)
+        except BaseException as error:
+            if not self._written[0] and not self._resume:
+                self._folder.discard()
+            elif isinstance(error, SeamError) and self.cut:
+                raise
+            elif isinstance(error, TempsegError) and (self._written[0] or kept_something):
+                raise RunError(self._told(error)) from error
+            raise
+        finally:
+            self._folder.close()
+
+    def _joined(
+        self,
+        executor: ChunkExecutor,
+        ledger: Ledger,
+        made: Mapping[str, object],
+        kept: dict[int, ChunkRecord],
+    ) -> FinishedRun:
+        plan, partial = self._plan, self._folder.partial
+        self._begin(kept)
+        done = self._finished_frames / max(1, plan.video.frame_count or 1)
+        bits = executor.info.label_bits
+        check_space(partial, plan.video, plan.config.output, label_bits=bits, left=1 - done)
+        todo = [chunk for chunk in plan.chunks if chunk.number not in kept]
+        with self._joiner(ledger, looks=isinstance(executor, InProcess)) as joined:
+            for number in sorted(kept):
+                joined.take(kept[number])
+            records = executor.run(todo, ledger.chunks, run=run_hash(made), progress=self._progress)
+            with closing(records):
+                for record in records:
+                    self._count(record)
+                    joined.take(record)
+            joined.joiner.finish()
+        self._check_source()
+        totals = joined.joiner.totals(wall_s=self._earlier_s + time.perf_counter() - self._start)
+        write_record(
+            partial / "run.json",
+            totals,
+            video=plan.video,
+            segmenter=executor.info,
+            assumptions=joined.joiner.assumptions,
+            config=plan.config.model_dump(mode="json"),
+            command=self._command,
+            fingerprint=made,
+        )
+        self._folder.commit()
+        return FinishedRun(self._folder.path, plan.video, totals, joined.joiner.assumptions)
+
+    @contextmanager
+    def _joiner(self, ledger: Ledger, *, looks: bool) -> Iterator[_InOrder]:
+        """Give the joiner; on whatever failure, close what is joined so that it can be played."""
+        joined = _InOrder(RunJoiner(self._plan, self._folder.partial), ledger.folder_of)
+        try:
+            yield joined
+        except BaseException:
+            try:
+                unfinished = ledger.unfinished(joined.next)
+                if looks and 0 < _bytes_in(unfinished) <= MOST_UNFINISHED_BYTES:
+                    joined.joiner.add_unfinished(unfinished, joined.next)
+            finally:
+                joined.joiner.abandon()
+            raise
+
+    def _begin(self, kept: Mapping[int, ChunkRecord]) -> None:
+        if self._observer is not None:
+            self._observer.begin(self._plan.video)
+        # A first try that came to nothing has counted too.
+        self._progress(-self._written[0], -self._written[1])
+        for record in kept.values():
+            self._progress(record.frames, sum(record.keyframe_reasons.values()))
+            self._count(record)
+        processes = {record.process for record in kept.values()}
+        self._earlier_s = sum(record.wall_s for record in kept.values()) / max(1, len(processes))
+
+    def _progress(self, frames: int, keyframes: int) -> None:
+        self._written[0] += frames
+        self._written[1] += keyframes
+        if self._observer is not None:
+            self._observer.advance(frames, keyframes)
+
+    def _count(self, record: ChunkRecord) -> None:
+        self._chunks_bytes += sum(record.sizes.values())
+        self._finished_frames += record.frames
+
+    def _refuse_changes(self, made: Mapping[str, object]) -> None:
+        if self._folder.finished:
+            _, before, _ = read_totals(self._folder.path / "run.json")
+        else:
+            stored = Ledger(self._folder.partial).stored()
+            if stored is None:
+                return
+            before = stored
+        found = changes(before, made)
+        if found:
+            raise ConfigError(
+                f"{self._folder.path}: cannot be resumed, for it was made otherwise: "
+                f"{'; '.join(found)}; run as before, or pass --overwrite to start again"
+            )
+
+    def _check_source(self) -> None:
+        plan = self._plan
+        plan.state.check()
+        if not plan.state.path and plan_run(plan.source, plan.config).digest != plan.digest:
+            raise SourceError(f"{plan.source}: its images have changed while they were read")
+
+    def _told(self, error: TempsegError) -> str:
+        frames, partial = self._written[0], self._folder.partial
+        kept = f"stopped after {frames} frames; they are kept in {partial}"
+        if not is_full(error):
+            return f"{error} ({kept}; --resume goes on from there)"
+        share = self._finished_frames / max(1, self._plan.video.frame_count or 1)
+        missing = shortage_bytes(partial, chunks_bytes=self._chunks_bytes, done=share)
+        return (
+            f"{error} ({kept}; the disk is full: make room for about {told_bytes(missing)} and go "
+            "on with --resume)"
+        )
+
+
+class _InOrder:
+    """Gives records to a joiner in the order of their chunks."""
+
+    def __init__(self, joiner: RunJoiner, folder_of: Callable[[int], Path]) -> None:
+        self.joiner = joiner
+        self.next = 0
+        """The first chunk that is not joined."""
+        self._folder_of = folder_of
+        self._waiting: dict[int, ChunkRecord] = {}
+
+    def take(self, record: ChunkRecord) -> None:
+        """Join a chunk, once those before it are."""
+        self._waiting[record.number] = record
+        while self.next in self._waiting:
+            due = self._waiting.pop(self.next)
+            self.joiner.add(due, self._folder_of(due.number))
+            self.next += 1
+
+
+def _bytes_in(folder: Path) -> int:
+    with contextlib.suppress(OSError):
+        return sum(entry.stat().st_size for entry in folder.iterdir())
+    return 0

@@ -1,0 +1,320 @@
+"""Chunks through the engine: one after the other, the next begun while the last is written."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from tempseg.build import build_engine, build_sinks, build_source
+from tempseg.decisions import KeyframeReason
+from tempseg.engine import Engine
+from tempseg.errors import SourceError
+from tempseg.motion import Step
+from tempseg.outputs import verdict_cells
+from tempseg.prefetch import Prefetch
+from tempseg.protocols import FrameSource, RememberingSegmenter, Segmenter
+from tempseg.runners.chunk_record import ChunkRecord, Seam
+from tempseg.runners.chunks import Chunk, ChunkPlan
+from tempseg.runners.ledger import ChunkFolder
+from tempseg.runners.local import AHEAD, SPAN_AHEAD, answers, write_all
+from tempseg.runners.tally import Tally, peak_memory_mb
+from tempseg.runners.timing import STAGES, StageTimes
+from tempseg.runners.trace import Trace
+from tempseg.schedule import Forced
+from tempseg.types import Frame, FrameResult
+
+__all__ = ["ChunkRunner", "SeamError"]
+
+
+class SeamError(SourceError):
+    """A source reads otherwise from a seek point than from before it."""
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A chunk on its way."""
+
+    chunk: Chunk
+    source: FrameSource
+    engine: Engine
+    times: StageTimes
+    opening: Seam | None = None
+    closing: Seam | None = None
+
+    def closes(self, frame: Frame) -> bool:
+        """Tell whether a frame is the next chunk's first."""
+        end = self.chunk.part.end
+        return end is not None and frame.pts >= end
+
+
+_Stream = Iterator[tuple[_Job, Item | None]]
+"""What belongs to job after job, none where one ends: nothing has to wait for the next to begin."""
+
+
+class ChunkRunner:
+    """Runs chunks of a plan in this process, with one model.
+
+    Parameters
+    ----------
+    plan : ChunkPlan
+    segmenter : Segmenter
+    run : str
+        Hash of what the run is made of, for the records.
+    process : str
+        The name of this process in the records.
+    trace : Trace, optional
+        Told of every stage of every frame.
+    """
+
+    def __init__(
+        self,
+        plan: ChunkPlan,
+        segmenter: Segmenter,
+        *,
+        run: str,
+        process: str = "main",
+        trace: Trace | None = None,
+    ) -> None:
+        self._plan = plan
+        self._segmenter = segmenter
+        self._run = run
+        self._process = process
+        self._trace = trace
+        # The queues are those of all chunks together.
+        self._queues = StageTimes(trace)
+        self._waited: dict[str, float] = {}
+        self._primed = False
+
+    def run_chunk(self, chunk: Chunk, folder: Path) -> ChunkRecord:
+        """Run one chunk into `folder/NNNNN`; return its record, which lies there too.
+
+        Raises
+        ------
+        TempsegError
+            As `run` does.
+        """
+        (record,) = self.run([chunk], folder)
+        return record
+
+    def run(
+        self,
+        chunks: Iterable[Chunk],
+        folder: Path,
+        *,
+        advance: Callable[[FrameResult], None] | None = None,
+        stopping: Callable[[], None] | None = None,
+    ) -> Generator[ChunkRecord, None, None]:
+        """Yield the record of every chunk when it is finished; close the iterator to stop.
+
+        A chunk is asked for when the one before it has been read, and read while that is written.
+
+        Parameters
+        ----------
+        chunks : iterable of Chunk
+        folder : Path
+            Where each gets a folder of its own.
+        advance : callable, optional
+            Called with every result that is written.
+        stopping : callable, optional
+            Called before the threads are waited for; makes `chunks` end where it waits itself.
+
+        Raises
+        ------
+        SourceError, ModelError, OutputError
+            What goes wrong on the way; the unfinished chunk is then closed as well as can be.
+        """
+        ordered = iter(chunks)
+        first = next(ordered, None)
+        if first is None:
+            return
+        self._prime(first)
+        start = time.perf_counter()
+        with self._results(chain([first], ordered)) as results:
+            try:
+                for job, found in _by_job(results):
+                    yield self._write(job, found, folder, advance=advance, start=start)
+                    start = time.perf_counter()
+            finally:
+                if stopping is not None:
+                    stopping()
+
+    def _prime(self, first: Chunk) -> None:
+        """Show the model the run's first frame: what answers are is decided on it."""
+        if not self._primed and first.number > 0:
+            source = build_source(self._plan.source, self._plan.config)
+            try:
+                self._segmenter.segment(next(iter(source)))
+            finally:
+                source.close()
+        self._primed = True
+
+    @contextmanager
+    def _results(self, chunks: Iterator[Chunk]) -> Iterator[_Stream[FrameResult]]:
+        with (
+            Prefetch(
+                self._frames(chunks), name="decode", capacity=AHEAD, watch=self._queues
+            ) as frames,
+            Prefetch(
+                _steps(frames), name="motion", capacity=SPAN_AHEAD, watch=self._queues
+            ) as steps,
+            Prefetch(
+                self._answers(steps), name="engine", capacity=SPAN_AHEAD, watch=self._queues
+            ) as results,
+        ):
+            yield results
+
+    def _frames(self, chunks: Iterator[Chunk]) -> _Stream[Frame]:
+        for chunk in chunks:
+            job = self._open(chunk)
+            try:
+                start = time.perf_counter()
+                for frame in job.source:
+                    self._note_seams(job, frame)
+                    job.times.add("decode", frame.index, start, time.perf_counter())
+                    yield job, frame
+                    start = time.perf_counter()
+            finally:
+                job.source.close()
+            self._plan.state.check()
+            yield job, None
+
+    def _open(self, chunk: Chunk) -> _Job:
+        plan, times = self._plan, StageTimes(self._trace)
+        plan.state.check()
+        source = build_source(plan.source, plan.config, part=chunk.part)
+
+        end = chunk.part.end
+        closing_s = () if end is None else (float(end * plan.video.time_base),)
+        # The run's first frame is the policy's to decide on, as in a run of one chunk.
+        opening = frozenset({chunk.part.first_index} if chunk.number else ())
+        forced = Forced(opening, closing_s)
+        engine = build_engine(plan.config, self._segmenter, timer=times, forced=forced)
+        return _Job(chunk, source, engine, times)
+
+    def _note_seams(self, job: _Job, frame: Frame) -> None:
+        part = job.chunk.part
+        if job.opening is None:
+            job.opening = _seam(frame)
+            if self._plan.renumbers and part.begin not in (None, frame.pts):
+                raise SeamError(
+                    f"{self._plan.source}: a seek to {part.begin} gives the frame at {frame.pts}"
+                )
+        elif job.closes(frame):
+            job.closing = _seam(frame)
+
+    def _answers(self, steps: _Stream[Step]) -> _Stream[FrameResult]:
+        for job, own in _by_job(steps):
+            if isinstance(self._segmenter, RememberingSegmenter):
+                self._segmenter.forget()
+            for result in answers(own, job.engine):
+                yield job, result
+            yield job, None
+
+    def _write(
+        self,
+        job: _Job,
+        results: Iterator[FrameResult],
+        folder: Path,
+        *,
+        advance: Callable[[FrameResult], None] | None,
+        start: float,
+    ) -> ChunkRecord:
+        config = self._plan.config
+        place = ChunkFolder(folder, job.chunk)
+        stages = STAGES if config.output.overlay else STAGES[:-1]
+        sinks = build_sinks(
+            config,
+            place.begin(),
+            video=self._plan.video,
+            colour=self._plan.colour,
+            segmenter=self._segmenter.info,
+            stages=stages,
+            take_timings=job.times.take,
+        )
+        tally = Tally()
+        closing: list[FrameResult] = []
+
+        def own() -> Iterator[FrameResult]:
+            for result in results:
+                if job.closes(result.frame):
+                    closing.append(result)
+                else:
+                    yield result
+
+        observers = [tally.advance] if advance is None else [tally.advance, advance]
+        write_all(own(), sinks, times=job.times, observers=observers)
+        sizes, hashes = place.checksums()
+        assert job.opening is not None
+        record = ChunkRecord(
+            number=job.chunk.number,
+            begin=job.chunk.part.begin,
+            end=job.chunk.part.end,
+            run=self._run,
+            frames=tally.frames,
+            keyframe_reasons=tally.reasons,
+            damaged=job.source.damaged,
+            first_s=tally.first_s,
+            last_s=tally.last_s,
+            opening=job.opening,
+            closing=job.closing,
+            closing_row=_row(closing[0]) if closing else (),
+            closing_shot=closing[0].shot if closing else 0,
+            stage_s=job.times.totals,
+            wait_s=job.times.waits | self._waits(),
+            wall_s=time.perf_counter() - start,
+            peak_memory_mb=peak_memory_mb(),
+            process=self._process,
+            assumptions=self._segmenter.info.assumptions,
+            sizes=sizes,
+            sha256=hashes,
+        )
+        place.finish(record)
+        return record
+
+    def _waits(self) -> dict[str, float]:
+        """Return how long was waited for the queues since this was asked last."""
+        before, self._waited = self._waited, self._queues.waits
+        return {queue: waited - before.get(queue, 0.0) for queue, waited in self._waited.items()}
+
+
+def _steps(frames: _Stream[Frame]) -> _Stream[Step]:
+    for job, own in _by_job(frames):
+        for step in job.engine.steps(own):
+            yield job, step
+        yield job, None
+
+
+def _by_job(stream: _Stream[Item]) -> Iterator[tuple[_Job, Iterator[Item]]]:
+    """Yield each job with what is its own, to be taken whole before the next."""
+    for job, item in stream:
+        yield job, _own(item, stream)
+
+
+def _own(item: Item | None, stream: _Stream[Item]) -> Iterator[Item]:
+    while item is not None:
+        yield item
+        following = next(stream, None)
+        item = None if following is None else following[1]
+
+
+def _seam(frame: Frame) -> Seam:
+    return Seam(frame.pts, zlib.crc32(np.ascontiguousarray(frame.luma).data))
+
+
+def _row(closing: FrameResult) -> tuple[str, ...]:
+    reason = closing.reason
+    if reason is not KeyframeReason.SCENE_CUT:
+        # What the policy would have said, had it not been told.
+        reason = closing.verdict.reason if closing.verdict is not None else None
+    return ((reason or KeyframeReason.CHUNK).value, *verdict_cells(closing))

@@ -1,0 +1,174 @@
+"""Chunks in several processes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import tempseg
+from tempseg.config import load_config
+from tempseg.errors import ModelError, RunError
+from tempseg.runners.chunks import plan_run
+from tempseg.runners.pool import WorkerPool
+from tempseg.video import open_source
+
+from ..video.clips import damage, write_clip
+from .conftest import CONFIG, FRAMES, digest
+
+MODELS = "python:tests.runners.models"
+
+
+class Counted:
+    """Counts what an observer is told, and acts once."""
+
+    def __init__(self, after=0, act=None):
+        self.frames = 0
+        self.keyframes = 0
+        self.most = 0
+        self._after, self._act = after, act
+
+    def begin(self, video):
+        self.expected = video.frame_count
+
+    def advance(self, frames, keyframes):
+        self.frames += frames
+        self.keyframes += keyframes
+        self.most = max(self.most, self.frames)
+        if self._act is not None and self.frames >= self._after:
+            act, self._act = self._act, None
+            act()
+
+
+def _children():
+    path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    found = []
+    for child in path.read_text().split():
+        command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        if b"tempseg.runners.worker" in command:
+            found.append(int(child))
+    return found
+
+
+def test_two_workers_give_the_bytes_of_one_and_tell_how_far_they_are(material, whole, tmp_path):
+    watch = Counted()
+    summary = material.run(tmp_path / "run", workers=2, observer=watch)
+    assert digest(tmp_path / "run") == digest(whole)
+    assert watch.frames == watch.expected == FRAMES
+    assert watch.keyframes == summary.totals.keyframes
+    assert _children() == []
+
+
+@pytest.mark.parametrize("packets", [(20, 21, 45), (16, 17), (0, 1)])
+def test_a_damaged_video_gives_what_reading_it_through_gives(material, tmp_path, packets):
+    harmed = tmp_path / "harmed.mp4"
+    shutil.copy(material.clip, harmed)
+    damage(harmed, *packets)
+    read = [(frame.index, frame.time_s) for frame in open_source(str(harmed))]
+    material.run(tmp_path / "one", source=harmed)
+    with (tmp_path / "one" / "frames.csv").open() as table:
+        rows = [(int(row["index"]), float(row["time_s"])) for row in csv.DictReader(table)]
+    assert rows == read
+    if packets == (20, 21, 45):
+        material.run(tmp_path / "two", source=harmed, workers=2)
+        assert digest(tmp_path / "one") == digest(tmp_path / "two")
+
+
+def test_a_worker_that_is_killed_is_replaced(material, whole, tmp_path):
+    killed = []
+
+    def kill():
+        killed.extend(_children()[:1])
+        os.kill(killed[0], signal.SIGKILL)
+
+    watch = Counted(10, kill)
+    material.run(tmp_path / "run", workers=2, observer=watch)
+    assert len(killed) == 1
+    assert digest(tmp_path / "run") == digest(whole)
+    assert watch.frames == FRAMES
+    assert _children() == []
+
+
+@pytest.fixture
+def bright_end(tmp_path):
+    """A clip with a chunk that is bright in its middle."""
+    pictures = [np.full((48, 64, 3), 250 if 27 <= i < 31 else 90, np.uint8) for i in range(48)]
+    return write_clip(
+        tmp_path / "clip.mp4",
+        range(48),
+        options={"preset": "ultrafast", "g": "8", "sc_threshold": "0"},
+        frames=(av.VideoFrame.from_ndarray(picture, "rgb24") for picture in pictures),
+    )
+
+
+def test_a_chunk_that_ends_its_workers_is_named_after_two_more_tries(bright_end, tmp_path):
+    config = CONFIG | {"segmenter.classes": "auto", "run.chunk_s": 0.3}
+    with pytest.raises(RunError, match=r"chunk 3, from 0\.96 s: its worker died 3 times \(SIGKILL"):
+        tempseg.run(
+            bright_end, tmp_path / "run", model=f"{MODELS}:deadly", config=config, workers=2
+        )
+    assert _children() == []
+    finished = {n for n in os.listdir(tmp_path / "run" / "partial" / "chunks") if n.isdigit()}
+    assert {"00000", "00001", "00002"} <= finished
+    assert "00003" not in finished
+
+
+def test_a_model_that_cannot_be_loaded_or_fails_is_told_as_with_one(material, tmp_path):
+    with pytest.raises(ModelError, match="no module 'nowhere'"):
+        tempseg.run(
+            material.clip, tmp_path / "run", model="python:nowhere:f", config=CONFIG, workers=2
+        )
+    assert not (tmp_path / "run").exists()
+    with pytest.raises((ModelError, RunError), match="the function raised RuntimeError"):
+        tempseg.run(
+            material.clip,
+            tmp_path / "run",
+            model="python:tests.segmenters.functions:breaks",
+            config=CONFIG | {"segmenter.classes": "binary"},
+            workers=2,
+        )
+    assert _children() == []
+
+
+def test_a_model_that_ends_its_process_when_it_is_loaded_is_told(material, tmp_path):
+    with pytest.raises(RunError, match=r"3 workers died while they loaded the model \(SIGKILL"):
+        tempseg.run(
+            material.clip, tmp_path / "run", model=f"{MODELS}:Doomed", config=CONFIG, workers=2
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_workers_share_the_processors(material, monkeypatch):
+    started = []
+    own = subprocess.Popen
+
+    def watched(*arguments, **options):
+        started.append(options["env"])
+        if len(started) == 2:
+            raise OSError("enough is known")
+        return own(*arguments, **options)
+
+    monkeypatch.setattr("tempseg.runners.pool._cpus", lambda: 6)
+    monkeypatch.setattr("tempseg.runners.pool.subprocess.Popen", watched)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    config = load_config(overrides=CONFIG | {"segmenter.model": material.model})
+    with pytest.raises(OSError, match="enough"):
+        WorkerPool(plan_run(str(material.clip), config), 2).__enter__()
+    assert _children() == []
+    assert [env["TEMPSEG_THREADS"] for env in started] == ["3", "3"]
+    assert {env["OMP_NUM_THREADS"] for env in started} == {"5"}
+
+
+def test_no_more_workers_than_chunks(material, tmp_path, monkeypatch):
+    def none(*arguments, **options):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("tempseg.runners.pool.subprocess.Popen", none)
+    material.run(tmp_path / "run", workers=4, config={"run.chunk_s": 0.0})

@@ -1,0 +1,95 @@
+"""Many inputs on one command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import tempseg
+from tempseg.errors import ConfigError, SourceError
+from tempseg.many import expand_inputs, read_list
+
+from .video.clips import write_clip
+
+MODEL = "python:tests.runners.models:bright"
+CONFIG = {"output.report": False}
+
+
+@pytest.fixture
+def clips(tmp_path):
+    for name in ("a/one.mp4", "a/two.mp4", "b/one.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_clip(tmp_path / name, range(6))
+    (tmp_path / "a" / "bad.mp4").write_bytes(b"no video")
+    return tmp_path
+
+
+def test_one_bad_input_does_not_stop_the_others(clips):
+    sources = [str(clips / name) for name in ("a/one.mp4", "a/bad.mp4", "a/two.mp4", "b/one.mp4")]
+    outcomes = list(tempseg.run_each(sources, clips / "out", model=MODEL, config=CONFIG))
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True, True]
+    assert isinstance(outcomes[1].error, SourceError)
+    assert sorted(os.listdir(clips / "out")) == ["a-one.mp4", "b-one.mp4", "two"]
+    assert all((o.folder / "run.json").exists() for o in outcomes if o.error is None)
+
+
+def test_what_is_done_is_kept_when_many_are_resumed(clips):
+    sources = [str(clips / "a" / "one.mp4"), str(clips / "a" / "two.mp4")]
+    list(tempseg.run_each(sources[:1], clips / "out", model=MODEL, config=CONFIG))
+    before = (clips / "out" / "one" / "run.json").stat().st_mtime_ns
+    outcomes = list(
+        tempseg.run_each(sources, clips / "out", model=MODEL, config=CONFIG, resume=True)
+    )
+    assert [outcome.summary.totals.frames for outcome in outcomes] == [6, 6]
+    assert (clips / "out" / "one" / "run.json").stat().st_mtime_ns == before
+
+
+def test_patterns_of_videos_are_many_inputs_and_of_images_one(clips):
+    (clips / "images").mkdir()
+    for name in ("1.png", "2.png"):
+        (clips / "images" / name).write_bytes(b"")
+    images = str(clips / "images" / "*.png")
+    assert expand_inputs([images]) == [images]
+    found = expand_inputs([str(clips / "a" / "*.mp4"), "x.mp4"])
+    assert found == [*(str(clips / "a" / n) for n in ("bad.mp4", "one.mp4", "two.mp4")), "x.mp4"]
+    (clips / "images" / "3.mp4").write_bytes(b"")
+    with pytest.raises(SourceError, match="2 images and 1 other files"):
+        expand_inputs([str(clips / "images" / "*.*")])
+    with pytest.raises(SourceError, match="no file matches"):
+        expand_inputs([str(clips / "*.mov")])
+
+
+def test_an_input_that_is_named_twice_is_refused(clips):
+    twice = [str(clips / "a" / "one.mp4"), str(clips / "a" / ".." / "a" / "one.mp4")]
+    with pytest.raises(ConfigError, match="is named twice"):
+        list(tempseg.run_each(twice, clips / "out", model=MODEL))
+
+
+def test_lists_pass_over_remarks_and_empty_lines(tmp_path):
+    (tmp_path / "list.txt").write_text("# night\n\n a.mp4 \nb c.mp4\n", encoding="utf-8")
+    assert read_list(tmp_path / "list.txt") == ["a.mp4", "b c.mp4"]
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    with pytest.raises(ConfigError, match="names no input"):
+        read_list(tmp_path / "empty.txt")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_list(tmp_path / "none.txt")
+
+
+def test_the_command_sums_up_and_fails_when_any_did(clips):
+    (clips / "list.txt").write_text("a/one.mp4\na/bad.mp4\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    done = subprocess.run(
+        [sys.executable, "-m", "tempseg", "run", "b/*.mp4", "--list", "list.txt", "--model", MODEL,
+         "--out", "out", "--no-report", "--no-overlay"],
+        cwd=clips, env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "a/bad.mp4: not a video" in done.stderr
+    assert done.stderr.splitlines()[-1] == "error: 1 of 3 inputs failed; the others are done"
+    assert "frames/s" in done.stdout
+    record = json.loads((clips / "out" / "b-one.mp4" / "run.json").read_text())
+    assert record["totals"]["frames"] == 6
