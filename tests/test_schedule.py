@@ -123,7 +123,7 @@ def test_every_shot_has_one_first_keyframe_and_nothing_crosses_a_cut(film, polic
         inside = [r for r in results if r.shot == shot]
         assert all(np.all(r.segmentation.labels == 1 + shot) for r in inside)
         first = KeyframeReason.SCENE_CUT if shot else KeyframeReason.FIRST
-        assert [r.reason for r in inside if r.reason][0] is first
+        assert next(r.reason for r in inside if r.reason) is first
         assert sum(r.reason is first for r in inside) == 1
 
 
@@ -170,7 +170,7 @@ def test_doubt_at_the_edges_of_a_shot_gets_keyframes_of_its_own():
     for threshold in (0.2, 0.4, 0.8, 1.6):
         policy = SpanPolicy(threshold, span_threshold=1.0, limits=Limits(2, 60))
         results = _pushed(_engine(Truth(scene), policy), scene)
-        assert [r.reason for r in results if r.reason][0] is KeyframeReason.FIRST
+        assert next(r.reason for r in results if r.reason) is KeyframeReason.FIRST
         keyframes = [r.frame.index for r in results if r.reason]
         assert len(keyframes) == len(set(keyframes))
         reasons |= {r.reason for r in results}

@@ -84,7 +84,13 @@ def read_run(folder: Path) -> RunNotes:
         numbers = tuple(int(row["index"]) for row in rows)
         times_s = tuple(float(row["time_s"]) for row in rows)
         origins = [row["origin"] for row in rows]
-        reasons = [row["reason"] for row in rows]
+        # Tables of old have no shots; a cut had a keyframe at once then.
+        shots = [int(row["shot"]) for row in rows] if rows and "shot" in rows[0] else None
+        cuts = (
+            frozenset(i for i, (a, b) in enumerate(pairwise(shots), start=1) if a != b)
+            if shots
+            else frozenset(i for i, r in enumerate(rows) if r["reason"] == KeyframeReason.SCENE_CUT)
+        )
         if not (_rise((-1, *numbers)) and _rise(times_s) and all(map(isfinite, times_s))):
             raise ValueError("its frames do not follow one another")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -102,7 +108,7 @@ def read_run(folder: Path) -> RunNotes:
         numbers=numbers,
         times_s=times_s,
         keyframes=tuple(i for i, origin in enumerate(origins) if origin == Origin.SEGMENTED),
-        cuts=frozenset(i for i, why in enumerate(reasons) if why == KeyframeReason.SCENE_CUT),
+        cuts=cuts,
     )
 
 
