@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         TempsegError,
     )
     from tempseg.evaluation import Evaluation, compare, evaluate
+    from tempseg.promise import Promise, run_within
+    from tempseg.trade_off import tune
     from tempseg.types import Frame, FrameResult, Origin, Prediction, Segmentation
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "Origin",
     "OutputError",
     "Prediction",
+    "Promise",
     "RunError",
     "RunSummary",
     "Segmentation",
@@ -61,8 +64,10 @@ __all__ = [
     "probe",
     "quantize",
     "run",
+    "run_within",
     "segment",
     "synthesise",
+    "tune",
 ]
 
 _HOMES = {
@@ -89,6 +94,8 @@ _HOMES = {
     ),
     "tempseg.evaluation": ("Evaluation", "compare", "evaluate"),
     "tempseg.decisions": ("KeyframeReason",),
+    "tempseg.promise": ("Promise", "run_within"),
+    "tempseg.trade_off": ("tune",),
     "tempseg.types": (
         "Frame",
         "FrameResult",

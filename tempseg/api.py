@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream, write_all
 from tempseg.runners.tally import Tally
 from tempseg.runners.timing import STAGES, StageTimes
+from tempseg.runners.trace import Trace
 from tempseg.scene_files import write_scene
 from tempseg.synthetic import street_scene
 from tempseg.types import FrameResult, VideoInfo
@@ -137,6 +139,7 @@ def run(
     model: str | Path | None = None,
     config: ConfigLike = None,
     overwrite: bool = False,
+    profile: str | Path | None = None,
     observer: RunObserver | None = None,
     auditor: WorkObserver | None = None,
     command: Sequence[str] = (),
@@ -153,6 +156,8 @@ def run(
         As for `segment`.
     overwrite : bool
         Whether to replace what an earlier run left in `out`.
+    profile : str or Path, optional
+        Where to write what each thread did when, for Perfetto.
     observer : RunObserver, optional
         Follows the progress.
     auditor : WorkObserver, optional
@@ -179,9 +184,12 @@ def run(
         frames.close()
         raise OutputError(f"{source}: the results in {out} would replace it; choose another --out")
     segmenter = _segmenter_for(frames, effective)
-    times, tally = StageTimes(), Tally()
+    tally = Tally()
     start = time.perf_counter()
+    profiling = ExitStack()
     try:
+        trace = None if profile is None else profiling.enter_context(Trace(profile))
+        times = StageTimes(trace)
         partial = folder.open()
         sinks = build_sinks(
             effective,
@@ -197,6 +205,7 @@ def run(
         watching = [tally.advance] if observer is None else [tally.advance, observer.advance]
         with stream(frames, engine, times=times) as results:
             write_all(results, sinks, times=times, observers=watching)
+        profiling.close()
         totals = tally.totals(times, wall_s=time.perf_counter() - start, damaged=frames.damaged)
         # Assumptions about the answer are known only once there was one.
         assumptions = segmenter.info.assumptions
@@ -211,6 +220,8 @@ def run(
         folder.commit()
     except BaseException as error:
         frames.close()
+        with suppress(OutputError):
+            profiling.close()
         if tally.frames == 0:
             folder.discard()
         elif isinstance(error, TempsegError):

@@ -21,7 +21,14 @@ from tempseg.policies import (
     SpanPolicy,
 )
 from tempseg.propagate import BlendSettings
-from tempseg.protocols import FrameSource, KeyframePolicy, ResultSink, Segmenter, StageTimer
+from tempseg.protocols import (
+    FlowEstimator,
+    FrameSource,
+    KeyframePolicy,
+    ResultSink,
+    Segmenter,
+    StageTimer,
+)
 from tempseg.schedule import Forced
 from tempseg.segmenters import SegmenterOptions, open_segmenter
 from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
@@ -91,9 +98,13 @@ def build_segmenter(config: Config, *, source: FrameSource | None = None) -> Seg
 
 
 def build_engine(
-    config: Config, segmenter: Segmenter, *, timer: StageTimer | None = None
+    config: Config,
+    segmenter: Segmenter,
+    *,
+    flow: FlowEstimator | None = None,
+    timer: StageTimer | None = None,
 ) -> Engine:
-    """Return the engine around a segmenter."""
+    """Return the engine around a segmenter; `flow` stands for what the config asks for."""
     wanted = config.propagate
     settings = EngineSettings(
         lookahead=wanted.lookahead,
@@ -112,7 +123,7 @@ def build_engine(
     )
     return Engine(
         segmenter,
-        DisFlow(config.flow.preset),
+        DisFlow(config.flow.preset) if flow is None else flow,
         policy=build_policy(config),
         settings=settings,
         timer=timer,
@@ -235,6 +246,7 @@ def segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:
         signature=wanted.signature,
         threshold=wanted.threshold,
         threads=wanted.threads or None,
+        timeout_s=wanted.timeout_s or None,
         classes=wanted.classes if isinstance(wanted.classes, str) else tuple(wanted.classes),
         batch=wanted.batch,
         runtime=wanted.runtime,

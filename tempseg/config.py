@@ -30,6 +30,9 @@ SidePx = Annotated[int, Field(ge=1, le=16384)]
 TilePx = Annotated[int, Field(ge=32, le=16384)]
 PerChannel = float | Annotated[list[float], Field(min_length=1)]
 
+# Numbers of thousands of digits and brackets by the thousand make the reader itself give up.
+_NOT_TOML = (tomllib.TOMLDecodeError, ValueError, RecursionError)
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -58,6 +61,7 @@ class SegmenterConfig(_Section):
     signature: str = "serving_default"
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     threads: Annotated[int, Field(ge=0, le=256)] = 0
+    timeout_s: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
     batch: Annotated[int, Field(ge=1, le=64)] = 1
     runtime: Literal["auto", "opencv"] = "auto"
     tiles: Annotated[list[TilePx], Field(min_length=2, max_length=2)] | None = None
@@ -264,7 +268,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such config file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except _NOT_TOML as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -275,7 +279,7 @@ def _parse_override(text: str) -> tuple[str, object]:
     value: object
     try:
         value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+    except _NOT_TOML:
         value = raw.strip()
     return key.strip(), value
 
@@ -332,5 +336,15 @@ def _validated(tree: dict[str, Any], where: str) -> Config:
             raise ConfigError(f"{where}: {key}: no such key{_suggestion(key)}") from None
         message = first["msg"].removeprefix("Value error, ")
         got = first.get("input")
-        shown = "" if isinstance(got, dict) else f", got {got!r}"
+        shown = "" if isinstance(got, dict) else f", got {_shown(got)}"
         raise ConfigError(f"{where}: {key}: {message[:1].lower()}{message[1:]}{shown}") from None
+
+
+def _shown(value: object) -> str:
+    """Return a value as it stands in Python, cut short where it is long."""
+    try:
+        shown = repr(value)
+    except ValueError:
+        # Python writes out no number of more than 4300 digits.
+        return "a number of thousands of digits"
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"

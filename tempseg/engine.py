@@ -453,5 +453,21 @@ class Engine:
         found = (self._agreed[index][1] for index in wanted)
         return [reference for reference in found if reference is not None]
 
+    def decisions(self, steps: Iterable[Step]) -> Iterator[Decision]:
+        """Yield what `advance` and `flush` decide, with nothing carried: for one whole video.
+
+        Raises
+        ------
+        ModelError
+            When the segmenter's answer cannot be used.
+        """
+        for step in steps:
+            yield from self._schedule.push(step)
+            # As `_within` does: what is decided waits for nobody here.
+            while self._schedule.held > self._settings.lookahead - self._finder.hold:
+                self._schedule.give_up(1)
+                yield from self._schedule.take()
+        yield from self._schedule.flush()
+
     def _measure(self, stage: str, frame: Frame) -> AbstractContextManager[None]:
         return self._timer.measure(stage, frame.index) if self._timer else nullcontext()

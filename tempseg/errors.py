@@ -3,6 +3,7 @@
 __all__ = [
     "ConfigError",
     "ModelError",
+    "ModelTimeoutError",
     "OutputError",
     "RunError",
     "SourceError",
@@ -24,6 +25,10 @@ class SourceError(TempsegError):
 
 class ModelError(TempsegError):
     """The segmenter cannot be loaded, or answers with something unusable."""
+
+
+class ModelTimeoutError(ModelError):
+    """The segmenter did not answer in time."""
 
 
 class OutputError(TempsegError):

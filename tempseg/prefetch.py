@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Condition, Thread
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-__all__ = ["Prefetch"]
+__all__ = ["Prefetch", "QueueWatch"]
 
 Item = TypeVar("Item")
+
+
+class QueueWatch(Protocol):
+    """Follows queues: how long their readers wait, and how much waits in them."""
+
+    def add_wait(self, queue: str, start: float, end: float) -> None:
+        """Learn that a queue's reader waited, from `start` to `end` of `perf_counter`."""
+
+    def depth_of(self, queue: str) -> Callable[[int], None] | None:
+        """Return what wants to know how many items wait in a queue, each time it changes."""
 
 
 class Prefetch(Generic[Item]):
@@ -27,6 +38,7 @@ class Prefetch(Generic[Item]):
         The thread's name.
     capacity : int
         Items that may wait.
+    watch : QueueWatch, optional
 
     Examples
     --------
@@ -35,11 +47,16 @@ class Prefetch(Generic[Item]):
     'abc'
     """
 
-    def __init__(self, items: Iterable[Item], *, name: str, capacity: int) -> None:
+    def __init__(
+        self, items: Iterable[Item], *, name: str, capacity: int, watch: QueueWatch | None = None
+    ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}, expected at least 1")
         self._items = items
         self._capacity = capacity
+        self._name = name
+        self._watch = watch
+        self._tell_depth = None if watch is None else watch.depth_of(name)
         self._ready: deque[Item] = deque()
         self._changed = Condition()
         self._ended = False
@@ -67,9 +84,14 @@ class Prefetch(Generic[Item]):
 
     def __next__(self) -> Item:
         with self._changed:
-            self._changed.wait_for(lambda: self._ready or self._ended)
+            if not (self._ready or self._ended):
+                start = time.perf_counter()
+                self._changed.wait_for(lambda: self._ready or self._ended)
+                if self._watch is not None:
+                    self._watch.add_wait(self._name, start, time.perf_counter())
             if self._ready:
                 item = self._ready.popleft()
+                self._note_depth()
                 self._changed.notify_all()
                 return item
             if self._error is not None:
@@ -100,5 +122,10 @@ class Prefetch(Generic[Item]):
             if self._stopped:
                 return False
             self._ready.append(item)
+            self._note_depth()
             self._changed.notify_all()
             return True
+
+    def _note_depth(self) -> None:
+        if self._tell_depth is not None:
+            self._tell_depth(len(self._ready))

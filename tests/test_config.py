@@ -134,3 +134,20 @@ def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xef\xbb\xbf[keyframe]\ninterval = 7\n")
     assert load_config(path).keyframe.interval == 7
+
+
+@pytest.mark.parametrize("raw", ["9" * 5000, "[" * 3000, "{a=" * 3000])
+def test_toml_that_its_reader_gives_up_on_is_refused(raw, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(f"[keyframe]\ninterval = {raw}\n")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_config(path)
+    with pytest.raises(ConfigError, match=r"keyframe\.interval"):
+        load_config(overrides=[f"keyframe.interval={raw}"])
+
+
+@pytest.mark.parametrize("value", [10**5000, "9" * 5000, [1] * 5000], ids=["int", "text", "list"])
+def test_long_values_are_cut_short_in_the_message(value):
+    with pytest.raises(ConfigError, match=r"keyframe\.interval") as caught:
+        load_config(overrides={"keyframe.interval": value})
+    assert len(str(caught.value)) < 400

@@ -97,7 +97,7 @@ class Audit:
         floor = f"the segmenter's noise floor of {self.floor.mean:.3f}"
         gap = _interval(self.difference, exact=self.complete, sign=True)
         if self.verdict == "within":
-            return f"{told} is within {floor}: the difference of {gap} is no more than chance"
+            return f"{told} is within {floor}: the difference of {gap} may be chance"
         return f"{told} is {self.verdict} {floor} by {gap}"
 
     def as_dict(self) -> dict[str, object]:

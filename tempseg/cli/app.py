@@ -11,14 +11,15 @@ import typer
 
 from tempseg.cli.demo import demo_command
 from tempseg.cli.evaluate import compare_command, eval_command
-from tempseg.cli.failure import fail
+from tempseg.cli.failure import fail, leave_at_once_where_a_model_hangs
 from tempseg.cli.models import models_app
 from tempseg.cli.plan import plan_command
 from tempseg.cli.probe import probe_command
 from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
 from tempseg.cli.run import run_command
-from tempseg.errors import RunError, TempsegError
+from tempseg.cli.tune import tune_command
+from tempseg.errors import ModelTimeoutError, RunError, TempsegError
 
 __all__ = ["app", "main"]
 
@@ -106,19 +107,29 @@ app.command("compare")(compare_command)
 app.command("quantize")(quantize_command)
 app.command("report")(report_command)
 app.command("probe")(probe_command)
+app.command("tune")(tune_command)
 app.add_typer(models_app, name="models")
 
 
 def main() -> None:
     """Run the command line; errors become one line on stderr and an exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        _guarded_app()
+    except SystemExit as ended:
+        status = ended.code or 0
+        leave_at_once_where_a_model_hangs(status if isinstance(status, int) else 1)
+        raise
+
+
+def _guarded_app() -> None:
     debug = "--debug" in sys.argv
     try:
         app()
     except TempsegError as error:
         if debug:
             raise
-        fail(str(error), status=1 if isinstance(error, RunError) else 2)
+        fail(str(error), status=1 if isinstance(error, RunError | ModelTimeoutError) else 2)
     except Exception as error:
         if debug:
             raise

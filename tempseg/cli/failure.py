@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from contextlib import suppress
 from typing import NoReturn
 
-__all__ = ["fail"]
+__all__ = ["fail", "leave_at_once_where_a_model_hangs"]
+
+_GRACE_S = 0.1
 
 
 def fail(message: str, *, status: int) -> NoReturn:
@@ -13,3 +18,19 @@ def fail(message: str, *, status: int) -> NoReturn:
     line = " ".join(message.split())
     sys.stderr.write(f"error: {line}\n")
     raise SystemExit(status)
+
+
+def leave_at_once_where_a_model_hangs(status: int) -> None:
+    """End the process if a thread of a run still works when everything is closed.
+
+    A model that hangs in its own code has its thread for good, and what a process does at its
+    end - destroying what that thread works with - may crash or wait for it.
+    """
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("tempseg-")]
+    for thread in left:
+        thread.join(_GRACE_S)
+    if any(thread.is_alive() for thread in left):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)

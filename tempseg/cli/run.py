@@ -55,6 +55,12 @@ def run_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier run's files in DIR.")
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Write DIR/trace.json, for ui.perfetto.dev.")
+    ] = False,
+    profile_to: Annotated[
+        Path | None, typer.Option("--profile-to", metavar="FILE", help="The same, elsewhere.")
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress bar and no closing table.")
     ] = False,
@@ -86,6 +92,7 @@ def run_command(
                 out,
                 config=effective,
                 overwrite=overwrite,
+                profile=profile_to or (out / "trace.json" if profile else None),
                 observer=bar,
                 auditor=bar.audit,
                 command=["tempseg", *sys.argv[1:]],

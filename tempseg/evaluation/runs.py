@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -84,13 +84,8 @@ def read_run(folder: Path) -> RunNotes:
         numbers = tuple(int(row["index"]) for row in rows)
         times_s = tuple(float(row["time_s"]) for row in rows)
         origins = [row["origin"] for row in rows]
-        # Tables of old have no shots; a cut had a keyframe at once then.
-        shots = [int(row["shot"]) for row in rows] if rows and "shot" in rows[0] else None
-        cuts = (
-            frozenset(i for i, (a, b) in enumerate(pairwise(shots), start=1) if a != b)
-            if shots
-            else frozenset(i for i, r in enumerate(rows) if r["reason"] == KeyframeReason.SCENE_CUT)
-        )
+        if rows and "reason" not in rows[0]:
+            raise ValueError("it has no column reason")
         if not (_rise((-1, *numbers)) and _rise(times_s) and all(map(isfinite, times_s))):
             raise ValueError("its frames do not follow one another")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -108,8 +103,18 @@ def read_run(folder: Path) -> RunNotes:
         numbers=numbers,
         times_s=times_s,
         keyframes=tuple(i for i, origin in enumerate(origins) if origin == Origin.SEGMENTED),
-        cuts=cuts,
+        cuts=_cuts(rows),
     )
+
+
+def _cuts(rows: Sequence[Mapping[str, str]]) -> frozenset[int]:
+    """Return the places at which a new shot begins, which may come before its first keyframe."""
+    if not rows or "shot" not in rows[0]:
+        # Of an earlier version, whose shots all began with a keyframe.
+        why = KeyframeReason.SCENE_CUT
+        return frozenset(i for i, row in enumerate(rows) if row["reason"] == why)
+    shots = [row["shot"] for row in rows]
+    return frozenset(i + 1 for i, (a, b) in enumerate(pairwise(shots)) if a != b)
 
 
 def _rise(values: Sequence[float]) -> bool:

@@ -6,7 +6,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,6 +42,9 @@ class Totals:
         Stages run side by side, so these can add up to more than `wall_s`.
     peak_memory_mb : float
         Of the whole process, model included.
+    wait_s : mapping of stage to seconds
+        How long what takes a stage's results has waited for them: what is waited for most holds
+        the others up.
     """
 
     frames: int
@@ -55,6 +58,7 @@ class Totals:
     segmenter_s: float
     stage_s: Mapping[str, float]
     peak_memory_mb: float
+    wait_s: Mapping[str, float] = field(default_factory=dict)
 
 
 def write_record(

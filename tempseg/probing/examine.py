@@ -117,7 +117,13 @@ def probe(
         given = {"colour_order": SegmenterOptions().colour_order, **entry.segmenter, **given}
         keys = {f"segmenter.{key}": value for key, value in given.items()}
         config = load_config(overrides=keys)
-    options = replace(segmenter_options(config.segmenter), tiles=None, flip=False, scales=(1.0,))
+    options = replace(
+        segmenter_options(config.segmenter),
+        tiles=None,
+        flip=False,
+        scales=(1.0,),
+        timeout_s=None,
+    )
     tell("reading the model")
     try:
         interface = model_interface(path, options)

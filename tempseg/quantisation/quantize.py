@@ -143,6 +143,9 @@ def _checked(config: Config, kinds: Sequence[str], *, frames: int, held_out: int
     return name
 
 
+_UNLIMITED: dict[str, object] = {"segmenter.timeout_s": 0.0}
+
+
 def _check_absent(out: Path, name: str, kinds: Sequence[Kind]) -> None:
     for kind in kinds:
         for path in file_names(out, name, kind):
@@ -153,7 +156,8 @@ def _check_absent(out: Path, name: str, kinds: Sequence[Kind]) -> None:
 
 
 def _convertible(config: Config, name: str) -> _Convertible:
-    segmenter = build_segmenter(config)
+    # What is inside the model is wanted, and no limit around it.
+    segmenter = build_segmenter(load_config(overrides=config.set_keys() | _UNLIMITED))
     if not isinstance(segmenter, SavedModelSegmenter | KerasSegmenter):
         raise ModelError(_not_convertible(name))
     if segmenter.remembers:

@@ -47,17 +47,16 @@ def write_document(
         When the file cannot be written.
     """
     room = files("tempseg.report")
-    told = {
-        **data,
-        "charts": {chart.name: chart.figure for chart in charts if chart is not None},
-    }
+    figures = {chart.name: chart.figure for chart in charts if chart is not None}
+    told = {**data, "charts": figures}
     switch = element("button", "", type="button", id="theme", aria_label="Light or dark")
     text = Template((room / "page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
         style=(room / "page.css").read_text(encoding="utf-8"),
         body=join([element("header", element("div", head), switch), element("main", *sections)]),
         data=script_json(told),
-        plotly=get_plotlyjs(),
+        # Megabytes that a page without charts has no use for.
+        plotly=get_plotlyjs() if figures else "",
         script=(room / "page.js").read_text(encoding="utf-8"),
     )
     write_whole(path, text)

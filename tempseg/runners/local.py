@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from tempseg.engine import Engine
 from tempseg.errors import TempsegError
@@ -18,6 +18,9 @@ __all__ = ["stream", "write_all"]
 
 AHEAD = 6
 """Decoded frames that may wait."""
+
+WRITING = 4
+"""Frames that may wait between one sink and the next."""
 
 SPAN_AHEAD = 18
 """Frames that may wait before and behind the engine, which takes and gives a span at a time."""
@@ -33,9 +36,13 @@ def stream(
     """
     try:
         with (
-            Prefetch(_timed(source, times), name="decode", capacity=AHEAD) as frames,
-            Prefetch(engine.steps(frames), name="motion", capacity=SPAN_AHEAD) as steps,
-            Prefetch(_results(steps, engine), name="engine", capacity=SPAN_AHEAD) as results,
+            Prefetch(_timed(source, times), name="decode", capacity=AHEAD, watch=times) as frames,
+            Prefetch(
+                engine.steps(frames), name="motion", capacity=SPAN_AHEAD, watch=times
+            ) as steps,
+            Prefetch(
+                _results(steps, engine), name="engine", capacity=SPAN_AHEAD, watch=times
+            ) as results,
         ):
             yield results
     finally:
@@ -55,7 +62,8 @@ def write_all(
     ----------
     results : iterator of FrameResult
     sinks : mapping of stage name to ResultSink
-        A sink whose name is a stage of the timer has its time measured.
+        A sink whose name is a stage of the timer has its time measured, and a thread of its own:
+        one sink writes a frame while the next writes the frame before.
     times : StageTimes
     observers : sequence of callables
         Called with each result once all sinks have it.
@@ -67,15 +75,19 @@ def write_all(
         done up to there can be looked at.
     """
     try:
-        for result in results:
+        with ExitStack() as threads:
             for stage, sink in sinks.items():
                 if stage in times.totals:
-                    with times.measure(stage, result.frame.index):
-                        sink.write(result)
-                else:
+                    written = _written(results, sink, stage, times)
+                    results = threads.enter_context(
+                        Prefetch(written, name=stage, capacity=WRITING, watch=times)
+                    )
+            quick = [sink for stage, sink in sinks.items() if stage not in times.totals]
+            for result in results:
+                for sink in quick:
                     sink.write(result)
-            for observer in observers:
-                observer(result)
+                for observer in observers:
+                    observer(result)
     except BaseException:
         for sink in sinks.values():
             sink.abandon()
@@ -84,10 +96,20 @@ def write_all(
         sink.finish()
 
 
+def _written(
+    results: Iterator[FrameResult], sink: ResultSink, stage: str, times: StageTimes
+) -> Iterator[FrameResult]:
+    """Yield results once a sink has them."""
+    for result in results:
+        with times.measure(stage, result.frame.index):
+            sink.write(result)
+        yield result
+
+
 def _timed(source: FrameSource, times: StageTimes) -> Iterator[Frame]:
     start = time.perf_counter()
     for frame in source:
-        times.add("decode", frame.index, time.perf_counter() - start)
+        times.add("decode", frame.index, start, time.perf_counter())
         yield frame
         start = time.perf_counter()
 

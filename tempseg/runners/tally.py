@@ -48,6 +48,7 @@ class Tally:
             segmenter_s=stage_s["segment"],
             stage_s=stage_s,
             peak_memory_mb=_peak_memory_mb(),
+            wait_s=times.waits,
         )
 
 

@@ -20,6 +20,7 @@ from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.precomputed import PrecomputedSegmenter
 from tempseg.segmenters.saved_model import SavedModelSegmenter, saved_model_interface
 from tempseg.segmenters.tiling import TilingSegmenter
+from tempseg.segmenters.time_limit import TimeLimitedSegmenter, time_limited
 
 __all__ = [
     "AugmentingSegmenter",
@@ -35,6 +36,7 @@ __all__ = [
     "SavedModelSegmenter",
     "SegmenterOptions",
     "TilingSegmenter",
+    "TimeLimitedSegmenter",
     "model_interface",
     "open_segmenter",
 ]
@@ -126,6 +128,8 @@ def open_segmenter(model: str, options: SegmenterOptions = _DEFAULTS) -> Segment
             f"{model}: takes its own previous mask, which has no sense for parts of a frame; "
             f"remove {_WRAPPING}"
         )
+    if options.timeout_s is not None:
+        wrapped = time_limited(wrapped, timeout_s=options.timeout_s)
     return wrapped
 
 

@@ -39,6 +39,8 @@ class SegmenterOptions:
         Foreground probability at which a one-channel model's pixel becomes foreground.
     threads : int or None
         Threads for the model; none for the CPUs this process may use, at most eight.
+    timeout_s : float or None
+        Seconds that a frame may take; none for any time.
     classes : str or tuple of str
         A class set's name, the class names themselves, or `auto`.
     runtime : str
@@ -70,6 +72,7 @@ class SegmenterOptions:
     signature: str = "serving_default"
     threshold: float = 0.5
     threads: int | None = None
+    timeout_s: float | None = None
     classes: str | tuple[str, ...] = "auto"
     runtime: Literal["auto", "opencv"] = "auto"
     tiles: tuple[int, int] | None = None
@@ -95,6 +98,8 @@ class SegmenterOptions:
             raise ValueError(f"batch is {self.batch}, expected at least 1")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is {self.threads}, expected at least 1")
+        if self.timeout_s is not None and not self.timeout_s > 0:
+            raise ValueError(f"timeout_s is {self.timeout_s}, expected above 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ __all__ = ["parse_time"]
 _SECONDS = re.compile(r"\d+(\.\d*)?|\.\d+")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d*)?)")
 _CLOCK_FRAMES = re.compile(r"(\d+):(\d{1,2}):(\d{1,2}):(\d+)")
+_LONGEST_TEXT = 40
+_LATEST_S = 100_000_000
+"""Three years; FFmpeg's clocks hold no more than 64 bits."""
 _ACCEPTED = "seconds (12.5), MM:SS, HH:MM:SS(.fff) or HH:MM:SS:FF"
 
 
@@ -31,7 +34,7 @@ def parse_time(value: str | float, *, frame_rate: Fraction, name: str = "time") 
     Raises
     ------
     SourceError
-        When the value is in no accepted form, or negative.
+        When the value is in no accepted form, negative, or beyond any video.
 
     Examples
     --------
@@ -40,7 +43,21 @@ def parse_time(value: str | float, *, frame_rate: Fraction, name: str = "time") 
     >>> parse_time("00:00:01:05", frame_rate=Fraction(25))
     Fraction(6, 5)
     """
-    wrong = SourceError(f"{name} is {value!r}; give {_ACCEPTED}, not negative")
+    shown = str(value)
+    if len(shown) > _LONGEST_TEXT or not shown.isascii():
+        raise _wrong(name, f"{shown[:_LONGEST_TEXT]}…" if len(shown) > _LONGEST_TEXT else shown)
+    seconds = _seconds(value, frame_rate=frame_rate, name=name)
+    if seconds > _LATEST_S:
+        raise SourceError(f"{name} is {value!r}; give a time within the video")
+    return seconds
+
+
+def _wrong(name: str, value: str | float) -> SourceError:
+    return SourceError(f"{name} is {value!r}; give {_ACCEPTED}, not negative")
+
+
+def _seconds(value: str | float, *, frame_rate: Fraction, name: str) -> Fraction:
+    wrong = _wrong(name, value)
     if not isinstance(value, str):
         if not math.isfinite(value) or value < 0:
             raise wrong

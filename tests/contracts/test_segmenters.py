@@ -41,6 +41,7 @@ MODELS: dict[str, Callable[[TinyModels], str]] = {
 WRAPPERS: dict[str, SegmenterOptions] = {
     "augmentation": replace(RGB, flip=True, scales=(1.0, 2.0)),
     "tiling": replace(RGB, tiles=(16, 10)),
+    "time limit": replace(RGB, timeout_s=60.0),
 }
 
 

@@ -35,3 +35,13 @@ def test_other_forms_name_the_accepted_ones(value):
 def test_frame_number_must_be_below_the_rate():
     with pytest.raises(SourceError, match="below 25"):
         parse_time("00:00:00:25", frame_rate=Fraction(25))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1e308", "9" * 30, "9" * 5000, 1e308, 10**400, "9999999999:00:00", "٣", "1" * 41],
+    ids=lambda value: str(value)[:12] if not isinstance(value, int) else "large int",
+)
+def test_times_beyond_any_video_are_refused(value):
+    with pytest.raises(SourceError, match="start is"):
+        parse_time(value, frame_rate=Fraction(25), name="start")

@@ -1,0 +1,353 @@
+"""How near a run is to what decoding, encoding and the model alone would take.
+
+    .venv/bin/python scripts/bench_throughput.py VIDEO --model MODEL --parts floor speed memory
+
+VIDEO is repeated to --seconds without encoding it again. Each measurement is a process of its own,
+started like a user's; what is compared takes turns, in each of --runs rounds, so that a machine
+whose speed drifts treats all alike, and medians of the rounds' ratios are printed. Beside every
+ratio of wall times stands that of CPU times, which says more on a machine that is shared.
+
+floor   a run with overlay against a plain PyAV transcode with the overlay's encoder settings, and
+        one without against decoding and FFV1; each floor plus the run's segmenter calls times what
+        a call takes where nothing else runs
+speed   keyframes every 25 frames (4 %) against the same model on every frame in this pipeline, and
+        against the loop that people write: OpenCV reads, resizes, blends and writes
+memory  peak of a run of --seconds and of ten times that, less that of a process that only loads and
+        calls the model
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from bench_run import repeated
+from rich.console import Console
+from rich.table import Table
+
+from tempseg.build import build_segmenter
+from tempseg.config import Config, load_config
+from tempseg.types import Frame
+from tempseg.video import open_source
+
+INTERVAL = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One process: seconds of wall and CPU, peak memory, and what it printed last."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    told: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What is measured on what."""
+
+    video: Path
+    model: str
+    config: Path
+    settings: tuple[str, ...]
+    runs: int
+    folder: Path
+
+    def loaded(self) -> Config:
+        """Return the config of a run."""
+        return load_config(self.config, overrides=[("segmenter.model", self.model), *self.settings])
+
+    def run(self, *extra: str, video: Path | None = None, interval: int = INTERVAL) -> Timing:
+        """Time the command."""
+        out = self.folder / "run"
+        command = [sys.executable, "-m", "tempseg", "run", str(video or self.video)]
+        command += ["--model", self.model, "--config", str(self.config), "--out", str(out)]
+        command += ["--overwrite", "--quiet", "--no-report", *extra]
+        wanted = ["keyframe.policy=interval", f"keyframe.interval={interval}", *self.settings]
+        for setting in wanted:
+            command += ["--set", setting]
+        timing = timed(command)
+        totals = json.loads((out / "run.json").read_text())["totals"]
+        told = {key: totals[key] for key in ("frames", "keyframes", "segmenter_s", "wall_s")}
+        stages = {f"{k}_ms": v / totals["frames"] * 1000 for k, v in totals["stage_s"].items()}
+        return Timing(timing.wall_s, timing.cpu_s, timing.peak_mb, told | stages)
+
+    def part(self, name: str, *, video: Path | None = None) -> Timing:
+        """Time one of this script's own loops."""
+        command = [sys.executable, __file__, str(video or self.video), "--model", self.model]
+        command += ["--config", str(self.config), "--loop", name, "--folder", str(self.folder)]
+        for setting in self.settings:
+            command += ["--set", setting]
+        return timed(command)
+
+
+def timed(command: Sequence[str]) -> Timing:
+    """Run a command to its end; its last line may hold figures as JSON."""
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall_s = time.perf_counter() - start
+    if process.returncode != 0:
+        sys.exit(f"error: {' '.join(command)} ended with status {process.returncode}")
+    told = json.loads(lines[-1]) if lines else {}
+    return Timing(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, told)
+
+
+def _transcode(bench: Bench, *, overlay: bool) -> dict[str, float]:
+    """Decode and encode, as plainly as PyAV does it; the encoders are a run's own."""
+    wanted = bench.loaded().output
+    start = time.perf_counter()
+    count = 0
+    with av.open(str(bench.video)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        with av.open(str(bench.folder / "plain.mkv"), "w") as target:
+            codec = "libx264" if overlay else "ffv1"
+            made = target.add_stream(codec, rate=stream.average_rate)
+            made.width, made.height = stream.width, stream.height
+            made.pix_fmt = "yuv420p" if overlay else "gray"
+            made.codec_context.time_base = stream.time_base
+            # A single thread and these options, as in tempseg/video/encode.py.
+            made.codec_context.thread_count = 1
+            made.options = (
+                {"crf": str(wanted.crf), "preset": wanted.preset, "mbtree": "0"}
+                if overlay
+                else {"level": "3", "slicecrc": "1", "context": "0", "coder": "rice", "slices": "4"}
+            )
+            masks = _label_maps(stream.height, stream.width)
+            for frame in container.decode(stream):
+                if overlay:
+                    shown = frame
+                else:
+                    shown = av.VideoFrame.from_ndarray(masks[count % len(masks)], format="gray")
+                    shown.pts, shown.time_base = frame.pts, frame.time_base
+                shown.pict_type = av.video.frame.PictureType.NONE
+                target.mux(made.encode(shown))
+                count += 1
+            target.mux(made.encode(None))
+    return {"frames": count, "wall_s": time.perf_counter() - start}
+
+
+def _label_maps(height: int, width: int) -> list[np.ndarray]:
+    """Return maps of moving blobs, about as rich as a model's."""
+    maps = []
+    for shift in range(8):
+        labels = np.zeros((height, width), np.uint8)
+        for number in range(1, 9):
+            middle = (number * width // 9 + 4 * shift, number * height // 12 + height // 6)
+            cv2.ellipse(labels, middle, (width // 14, height // 9), 0, 0, 360, number, -1)
+        maps.append(labels)
+    return maps
+
+
+def _segmenter_alone(bench: Bench) -> dict[str, float]:
+    """Time calls of the model on frames of the video, where nothing else runs."""
+    config = bench.loaded()
+    segmenter = build_segmenter(config)
+    taken = []
+    source = open_source(str(bench.video))
+    for frame in source:
+        if frame.index % 5:
+            continue
+        image = frame.image
+        held = Frame.from_image(image, index=frame.index)
+        start = time.perf_counter()
+        segmenter.segment(held)
+        taken.append(time.perf_counter() - start)
+        if len(taken) == 24:
+            break
+    source.close()
+    return {"call_s": statistics.median(taken[4:])}
+
+
+def _naive(bench: Bench) -> dict[str, float]:
+    """Label every frame with the loop that people write; its model takes as long as ours."""
+    segmenter = build_segmenter(bench.loaded())
+    colours = np.random.default_rng(0).integers(0, 256, (256, 3), np.uint8)
+    reader = cv2.VideoCapture(str(bench.video))
+    width = int(reader.get(cv2.CAP_PROP_FRAME_WIDTH))
+    height = int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    fourcc = cv2.VideoWriter.fourcc(*"mp4v")
+    path = str(bench.folder / "naive.mp4")
+    writer = cv2.VideoWriter(path, fourcc, reader.get(cv2.CAP_PROP_FPS), (width, height))
+    start = time.perf_counter()
+    count = 0
+    while True:
+        good, picture = reader.read()
+        if not good:
+            break
+        # Resizing to the model's input and reading its answer is the segmenter's part.
+        rgb = np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+        answer = segmenter.segment(Frame.from_image(rgb, index=count))
+        if answer.labels is not None:
+            labels = answer.labels
+        else:
+            assert answer.scores is not None
+            labels = answer.scores.argmax(axis=2).astype(np.uint8)
+        full = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
+        writer.write(cv2.addWeighted(picture, 0.5, colours[full], 0.5, 0))
+        count += 1
+    writer.release()
+    return {"frames": count, "wall_s": time.perf_counter() - start}
+
+
+LOOPS = {
+    "transcode": lambda bench: _transcode(bench, overlay=True),
+    "ffv1": lambda bench: _transcode(bench, overlay=False),
+    "segmenter": _segmenter_alone,
+    "naive": _naive,
+}
+
+
+def _ratios(name: str, pairs: Sequence[tuple[float, float]], bar: str) -> list[str]:
+    found = [ours / theirs for ours, theirs in pairs]
+    spread = f"{min(found):.2f}–{max(found):.2f}"
+    return [name, f"{statistics.median(found):.2f}", spread, bar]
+
+
+def bench_floor(bench: Bench, table: Table) -> dict[str, list[Timing]]:
+    """Add the rows of runs against their floors."""
+    kinds = {
+        "overlay": ((), "transcode", "≤ 1.25"),
+        "no overlay": (("--no-overlay",), "ffv1", "≤ 1.5"),
+    }
+    found: dict[str, list[Timing]] = {}
+    for _ in range(bench.runs):
+        for name, (extra, floor, _) in kinds.items():
+            for key, timing in (
+                (f"run, {name}", bench.run(*extra)),
+                (f"floor, {name}", bench.part(floor)),
+                ("segmenter", bench.part("segmenter")),
+            ):
+                found.setdefault(key, []).append(timing)
+    calls_s = [timing.told["call_s"] for timing in found["segmenter"]]
+    for name, (_, _, bar) in kinds.items():
+        walls, cpus = [], []
+        for round_, (run, floor_) in enumerate(
+            zip(found[f"run, {name}"], found[f"floor, {name}"], strict=True)
+        ):
+            calls = run.told["keyframes"]
+            # From the first frame to the last file, as the loops count: without starting Python.
+            floor_s = floor_.told["wall_s"] + calls * calls_s[round_]
+            walls.append((run.told["wall_s"], floor_s))
+            cpus.append((run.cpu_s - calls * calls_s[round_] * 2, floor_.cpu_s))
+        table.add_row(*_ratios(f"wall, {name} / floor", walls, bar))
+        table.add_row(*_ratios(f"CPU less 2 × segmenter, {name} / codecs", cpus, ""))
+    return found
+
+
+def bench_speed(bench: Bench, table: Table, *, seconds: float) -> dict[str, list[Timing]]:
+    """Add the rows of few keyframes against the model on every frame."""
+    part = ("--end", str(seconds))
+    short = bench.folder / "short.mp4"
+    _cut(bench.video, seconds, short)
+    found: dict[str, list[Timing]] = {}
+    for _ in range(bench.runs):
+        for key, timing in (
+            (f"every {INTERVAL}th", bench.run(*part)),
+            ("every frame", bench.run(*part, interval=1)),
+            ("naive loop", bench.part("naive", video=short)),
+        ):
+            found.setdefault(key, []).append(timing)
+    for name, bar in {"every frame": "≥ 8", "naive loop": "≥ 10"}.items():
+        rates = [
+            (ours.told["frames"] / ours.told["wall_s"], base.told["frames"] / base.told["wall_s"])
+            for ours, base in zip(found[f"every {INTERVAL}th"], found[name], strict=True)
+        ]
+        table.add_row(*_ratios(f"frames/s, every {INTERVAL}th / {name}", rates, bar))
+    return found
+
+
+def _cut(video: Path, seconds: float, out: Path) -> None:
+    with av.open(str(video)) as source, av.open(str(out), "w") as target:
+        pictures = source.streams.video[0]
+        stream = target.add_stream_from_template(pictures)
+        for packet in source.demux(pictures):
+            if packet.dts is None or packet.dts * packet.time_base > seconds:
+                continue
+            packet.stream = stream
+            target.mux(packet)
+
+
+def bench_memory(bench: Bench, table: Table) -> dict[str, list[Timing]]:
+    """Add the rows of peak memory, short and long."""
+    long = repeated(bench.video, 10, bench.folder / "ten.mp4")
+    found = {
+        "model alone": [bench.part("segmenter")],
+        "run": [bench.run()],
+        "run, ten times as long": [bench.run(video=long)],
+    }
+    alone, short, longer = (timings[0].peak_mb for timings in found.values())
+    table.add_row("peak MB, model alone", f"{alone:.0f}", "", "")
+    table.add_row("peak MB, run less model alone", f"{short - alone:.0f}", "", "< 1000")
+    table.add_row("peak MB, run", f"{short:.0f}", "", "")
+    table.add_row("peak, ten times as long / run", f"{longer / short:.3f}", "", "≤ 1.05")
+    return found
+
+
+def main() -> None:
+    """Print the table, and write all figures to --json."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--config", type=Path, default=Path("configs/default.toml"))
+    parser.add_argument("--set", dest="settings", action="append", default=[])
+    parser.add_argument("--parts", nargs="+", default=["floor", "speed"])
+    parser.add_argument("--seconds", type=float, default=120, help="VIDEO is repeated to this")
+    parser.add_argument("--speed-seconds", type=float, default=20, help="of the part speed")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--loop", choices=sorted(LOOPS), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    settings = tuple(options.settings)
+    if options.loop is not None:
+        own = Bench(options.video, options.model, options.config, settings, 1, options.folder)
+        print(json.dumps(LOOPS[options.loop](own)))
+        return
+    with av.open(str(options.video)) as container:
+        length_s = float(container.duration / av.time_base)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        times = max(1, round(options.seconds / length_s))
+        video = repeated(options.video, times, folder / "long.mp4")
+        bench = Bench(video, options.model, options.config, settings, options.runs, folder)
+        # Once before the clock: kernels are compiled or read from their cache, files from the disk.
+        bench.run("--end", "1")
+        title = f"{options.video.name} × {times}, {Path(options.model).name}, {options.config.name}"
+        table = Table("", "median", "range", "bar", title=title)
+        found: dict[str, list[Timing]] = {}
+        if "floor" in options.parts:
+            found |= bench_floor(bench, table)
+        if "speed" in options.parts:
+            found |= bench_speed(bench, table, seconds=options.speed_seconds)
+        if "memory" in options.parts:
+            found |= bench_memory(bench, table)
+    Console().print(table)
+    for name, timings in found.items():
+        told = {key: statistics.median(t.told[key] for t in timings) for key in timings[0].told}
+        figures = ", ".join(f"{key} {value:.4g}" for key, value in told.items())
+        print(f"{name}: CPU {statistics.median(t.cpu_s for t in timings):.1f} s, {figures}")
+    if options.json is not None:
+        every = {name: [asdict(one) for one in timings] for name, timings in found.items()}
+        options.json.write_text(json.dumps(every, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""What a config would take to run, from what its stages took here."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from tempseg.build import build_sinks
+from tempseg.config import Config
+from tempseg.segmenters.network import available_threads
+from tempseg.tuning.reference import Material
+from tempseg.tuning.replay import replay
+
+__all__ = ["StageMs", "Takes", "measure_stages"]
+
+WRITTEN_FRAMES = 40
+"""Frames that are written to tell what writing takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What a run would take.
+
+    Parameters
+    ----------
+    ms : float
+        A frame, in milliseconds.
+    """
+
+    ms: float
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return 1000 / self.ms if self.ms > 0 else float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class StageMs:
+    """What stages take on this machine, in milliseconds.
+
+    Parameters
+    ----------
+    decode, motion, write : float
+        A frame; motion both ways.
+    segment : float
+        A call of the model.
+    cores : int
+        CPUs that a run may use; the model may use all of them.
+    """
+
+    decode: float
+    motion: float
+    segment: float
+    write: float
+    cores: int
+
+    def takes(self, *, share: float, carry_ms: float, both_ways: bool, moves: bool) -> Takes:
+        """Return what a run would take a frame.
+
+        Decoding, motion, the engine and writing run side by side: the slowest of them is the
+        least, and so is all work together shared out over the cores.
+
+        Parameters
+        ----------
+        share : float
+            Keyframes a frame.
+        carry_ms : float
+        both_ways : bool
+            Whether motion is estimated back too.
+        moves : bool
+            Whether motion is estimated at all.
+        """
+        motion = self.motion * (1.0 if both_ways else 0.5) if moves else 0.0
+        model = self.segment * share
+        engine = model + carry_ms
+        work = (self.decode + motion + carry_ms + self.write) / self.cores + model
+        return Takes(max(self.decode, motion, engine, self.write, work))
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the figures for JSON."""
+        return {key: round(float(value), 4) for key, value in asdict(self).items()}
+
+
+def measure_stages(material: Material, config: Config) -> StageMs:
+    """Return what the stages take: from the recording, the answers, and writing some frames."""
+    recording = material.recording
+    rows = recording.journal.rows
+    moved = [row["motion_s"] for row in rows[1:]] or [0.0]
+    decoded = [row["decode_s"] for row in rows[1:]] or [0.0]
+    return StageMs(
+        decode=1000 * sum(decoded) / len(decoded),
+        # The first pair also pays for loading what estimates it.
+        motion=1000 * median(moved),
+        segment=material.segment_ms,
+        write=_writing_ms(material, config),
+        cores=available_threads(),
+    )
+
+
+def _writing_ms(material: Material, config: Config) -> float:
+    """Return the milliseconds that masks, overlay and table take a frame."""
+    recording, info = material.recording, material.segmenter.info
+    every = config.model_copy(
+        update={"keyframe": config.keyframe.model_copy(update={"policy": "interval"})}
+    )
+    with tempfile.TemporaryDirectory(prefix="tempseg-tune-") as folder:
+        sinks = build_sinks(
+            config,
+            Path(folder),
+            video=replace(recording.video, media_path=None),
+            segmenter=info,
+            stages=(),
+            take_timings=lambda _: {},
+        )
+        spent, count = 0.0, 0
+        results = replay(recording, every, material.segmenter, first=WRITTEN_FRAMES)
+        try:
+            for result in results:
+                start = time.perf_counter()
+                for sink in sinks.values():
+                    sink.write(result)
+                spent += time.perf_counter() - start
+                count += 1
+        finally:
+            for sink in sinks.values():
+                sink.abandon()
+    return 1000 * spent / max(count, 1)

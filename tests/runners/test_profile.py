@@ -1,0 +1,113 @@
+"""What a profile holds."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+import pytest
+
+import tempseg
+from tempseg.errors import OutputError
+from tempseg.runners.timing import STAGES
+from tempseg.runners.trace import Trace
+from tests.runners.conftest import FRAMES
+
+CONFIG = {"keyframe.policy": "interval", "keyframe.interval": 6, "output.report": False}
+MODEL = "python:tests.runners.models:raises_after_1000"
+
+
+@pytest.fixture(scope="module")
+def profiled(clip, tmp_path_factory):
+    out = tmp_path_factory.mktemp("profiled") / "run"
+    tempseg.run(clip, out, model=MODEL, config=CONFIG, profile=out / "trace.json")
+    return out, json.loads((out / "trace.json").read_text())
+
+
+def _slices(events):
+    return [event for event in events if event["ph"] == "X"]
+
+
+def test_every_stage_is_a_slice_on_its_own_thread_with_its_frame(profiled):
+    _, events = profiled
+    names = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    tracks = defaultdict(set)
+    frames = defaultdict(set)
+    for event in _slices(events):
+        if "args" in event:
+            tracks[event["name"]].add(names[event["tid"]])
+            frames[event["name"]].add(event["args"]["frame"])
+    assert tracks == {
+        "decode": {"decode"},
+        "motion": {"motion"},
+        "segment": {"engine"},
+        "carry": {"engine"},
+        "masks": {"masks"},
+        "overlay": {"overlay"},
+    }
+    every = set(range(FRAMES))
+    for stage in STAGES:
+        assert frames[stage] == (set(range(0, FRAMES, 6)) if stage == "segment" else every)
+
+
+def test_slices_of_a_thread_nest(profiled):
+    _, events = profiled
+    by_thread = defaultdict(list)
+    for event in _slices(events):
+        by_thread[event["tid"]].append((event["ts"], event["ts"] + event["dur"]))
+    assert len(by_thread) >= 5
+    for slices in by_thread.values():
+        open_until = []
+        for start, end in sorted(slices, key=lambda span: (span[0], -span[1])):
+            while open_until and open_until[-1] <= start + 0.01:
+                open_until.pop()
+            assert not open_until or end <= open_until[-1] + 0.01
+            open_until.append(end)
+
+
+def test_queues_stay_in_their_bounds_and_memory_is_counted(profiled):
+    _, events = profiled
+    depths = defaultdict(list)
+    for event in events:
+        if event["ph"] == "C":
+            depths[event["name"]].append(event["args"]["value"])
+    for queue, most in {"decode": 6, "motion": 18, "engine": 18, "masks": 4, "overlay": 4}.items():
+        assert 0 < max(depths[f"queue: {queue}"]) <= most
+        assert min(depths[f"queue: {queue}"]) == 0
+    assert min(depths["memory, MB"]) > 10
+
+
+def test_the_record_says_what_was_waited_for(profiled):
+    out, events = profiled
+    totals = json.loads((out / "run.json").read_text())["totals"]
+    waited = defaultdict(float)
+    for event in _slices(events):
+        if event["name"].startswith("wait for "):
+            waited[event["name"].removeprefix("wait for ")] += event["dur"] / 1e6
+    assert set(totals["wait_s"]) == set(waited)
+    for queue, seconds in waited.items():
+        assert totals["wait_s"][queue] == pytest.approx(seconds, abs=0.01)
+        assert seconds <= totals["wall_s"]
+
+
+def test_a_run_that_fails_leaves_a_whole_trace(clip, tmp_path):
+    trace = tmp_path / "trace.json"
+    model = "python:tests.runners.models:raises_after_3"
+    with pytest.raises(tempseg.RunError):
+        tempseg.run(clip, tmp_path / "run", model=model, config=CONFIG, profile=trace)
+    done = {e["args"]["frame"] for e in _slices(json.loads(trace.read_text())) if "args" in e}
+    assert {0, 17} < done
+
+
+def test_a_trace_that_cannot_be_made_is_refused_by_name(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"trace\.json: cannot be written"):
+        Trace(tmp_path / "file" / "trace.json")
+
+
+def test_a_full_disk_is_told_when_the_trace_is_closed():
+    trace = Trace("/dev/full")
+    for _ in range(1000):
+        trace.slice("decode", 0.0, 1.0, frame_index=1)
+    with pytest.raises(OutputError, match="/dev/full: cannot be completed"):
+        trace.close()
