@@ -18,7 +18,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +208,8 @@ def clips(options: argparse.Namespace, console: Console) -> dict[str, object]:
         answers = {step.frame.index: segmenter.segment(step.frame) for step in steps}
         footage = Footage(clip, steps, Answers(segmenter.info, answers))
         classes = len(segmenter.info.class_set.names)
-        every = footage.results(load_config(overrides={"keyframe.policy": "every"}))
+        bare = Footage(clip, [replace(s, onto=None, back=None) for s in steps], footage.model)
+        every = bare.results(load_config(overrides={"keyframe.policy": "every"}))
         reference = [result.segmentation.labels for result in every]
         floor = own_agreement(footage, reference, classes)
         wanted = None

@@ -125,6 +125,10 @@ class Span:
         there is no keyframe on one side.
     noise : float
         What keyframes of this run contradict each other by anyhow: the least churn of late.
+    age : int
+        Frames since the last keyframe, before these, that are decided already.
+    doubt : float
+        Sum of `Evidence.border` over those.
     frames, keyframes : int
         How many there were so far, in this run.
     mean_border : float
@@ -135,6 +139,8 @@ class Span:
     borders: tuple[float, ...]
     churn: float = 0.0
     noise: float = 0.0
+    age: int = 0
+    doubt: float = 0.0
     frames: int = 0
     keyframes: int = 0
     mean_border: float = 0.0

@@ -145,7 +145,8 @@ class Engine:
         )
         self._flow = flow
         self._finder = self._new_finder()
-        self._flushed: list[FrameResult] = []
+        # Kept here, so that a model that fails costs no frame before: flush gives them.
+        self._done: list[FrameResult] = []
         self._held: deque[_Held] = deque()
         self._carried: list[tuple[Anchor, MotionField]] = []
         self._solved: Reference | None = None
@@ -162,10 +163,9 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
-        results: list[FrameResult] = []
         for step in self._stepped(frame, self._finder):
-            results += self._advance_or_forget(step)
-        return results
+            self._advance_or_forget(step)
+        return self._take_done()
 
     def steps(self, frames: Iterable[Frame]) -> Iterator[Step]:
         """Yield the frames with their motion, for `advance`: the half of `push` that can run ahead.
@@ -196,10 +196,10 @@ class Engine:
         with self._measure("motion", frame):
             return list(finder.take(self._stepper.step(frame)))
 
-    def _advance_or_forget(self, step: Step) -> list[FrameResult]:
+    def _advance_or_forget(self, step: Step) -> None:
         """Take a step; where the model fails, what comes after it is forgotten."""
         try:
-            return self.advance(step)
+            self._advance(step, None)
         except ModelError:
             self._finder.forget()
             raise
@@ -232,10 +232,17 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
-        results: list[FrameResult] = []
+        self._advance(step, answer)
+        return self._take_done()
+
+    def _advance(self, step: Step, answer: Prediction | None) -> None:
         for decision in self._schedule.push(step, answer):
-            results += self._take(decision)
-        return results + self._within(self._settings.lookahead - self._finder.hold)
+            self._done += self._take(decision)
+        self._done += self._within(self._settings.lookahead - self._finder.hold)
+
+    def _take_done(self) -> list[FrameResult]:
+        results, self._done = self._done, []
+        return results
 
     def flush(self, *, asking: bool = True) -> list[FrameResult]:
         """End the video; return what was held back, in order. The next frame starts afresh.
@@ -252,13 +259,12 @@ class Engine:
             When the segmenter's answer cannot be used; flush again without asking then.
         """
         self._stepper.reset()
-        # Kept, so that a model that fails here costs no frame before: flush again for them.
         for step in self._finder.flush():
-            self._flushed += self._advance_or_forget(step)
+            self._advance_or_forget(step)
         for decision in self._schedule.flush(asking=asking):
-            self._flushed += self._take(decision)
-        results, self._flushed = self._flushed + self._end_shot(), []
-        return results
+            self._done += self._take(decision)
+        self._done += self._end_shot()
+        return self._take_done()
 
     def _take(self, decision: Decision) -> list[FrameResult]:
         """Carry the anchors on to a decided frame, and its answer back where it has one."""

@@ -133,6 +133,12 @@ class Scheduler:
         self._age = 0
         self._doubt = 0.0
         self._churn = 0.0
+        self._decided = 0, 0.0  # frames since the last keyframe, and their doubt
+
+    @property
+    def _first(self) -> KeyframeReason:
+        """Why the first keyframe of this shot is one."""
+        return KeyframeReason.SCENE_CUT if self._shot else KeyframeReason.FIRST
 
     @property
     def held(self) -> int:
@@ -159,13 +165,14 @@ class Scheduler:
             self._look(new)
         reason = self._reason(new, forced=forced)
         self._last = step
-        after: list[Decision] = []
-        if self._judge is not None and reason is KeyframeReason.DOUBT and self._open:
-            new, after = self._place(new)
-        anchor = None if reason is None else self._ask(new.step, answer)
-        self._open.append(new)
-        if reason is not None and anchor is not None:
-            self._close_span(reason, anchor, after=after)
+        held = [*self._open, new]
+        if reason is None:
+            self._open = held
+        else:
+            at = self._place(held) if reason is KeyframeReason.DOUBT else len(self._open)
+            anchor = self._ask(held[at].step, answer if held[at] is new else None)
+            self._open = held
+            self._close_span(at, reason, anchor)
         if self._judge is None:
             self.give_up(len(self._open))
         return self.take()
@@ -177,7 +184,10 @@ class Scheduler:
 
     def give_up(self, frames: int) -> None:
         """Decide so many of the oldest frames as they are."""
-        self._ready += self._open[:frames]
+        for held in self._open[:frames]:
+            count, doubt = self._decided
+            self._decided = count + 1, doubt + held.border
+            self._ready.append(held)
         del self._open[:frames]
 
     def flush(self, *, asking: bool = True) -> list[Decision]:
@@ -192,8 +202,11 @@ class Scheduler:
         return self.take()
 
     def _end_shot(self, *, asking: bool) -> None:
-        if asking and self._open:
-            self._judge_edge(Side.TAIL)
+        if asking and self._open and self._judge is not None:
+            if self._anchor is None:
+                self._ask_late()
+            else:
+                self._judge_tail()
         if self._anchor is None:
             # Nothing was said about this shot: the segmenter failed on its first keyframe.
             self._open = []
@@ -206,7 +219,7 @@ class Scheduler:
         if step.onto is None or last is None or new.opens:
             if not self._policy.every_frame:
                 self._evened = observing.evened(step.luma)
-            if last is not None:
+            if last is not None or step.cut:
                 new.evidence = replace(self._seen(), scene_change=step.scene_change)
             return
         assert self._evened is not None
@@ -214,11 +227,9 @@ class Scheduler:
         new.error = observing.step_error(evened, self._evened, step.onto)
         self._evened = evened
         hidden = observing.occluded(step.onto, step.back) if step.back is not None else 0.0
-        if self._anchor is None or self._motion is None:
-            new.evidence = replace(self._seen(), scene_change=step.scene_change, occluded=hidden)
-            return
         new.evidence = replace(self._seen(), scene_change=step.scene_change, occluded=hidden)
-        self._weigh(new)
+        if self._anchor is not None:
+            self._weigh(new)
 
     def _weigh(self, held: Decision) -> None:
         """Carry the last keyframe on to a frame, and add to its evidence how well it fits."""
@@ -237,9 +248,12 @@ class Scheduler:
         self._doubt += held.border
         self._borders += held.border
         held.evidence = replace(
-            self._seen(),
-            scene_change=held.evidence.scene_change,
-            occluded=held.evidence.occluded,
+            held.evidence,
+            age=self._age,
+            doubt=self._doubt,
+            churn=self._churn,
+            keyframes=self._keyframes,
+            mean_border=self._borders / self._frames,
             residual=observing.typical_residual(fit.residual),
             outside=observing.outside(fit.residual),
             drift=observing.drift(step.luma, self._anchor.luma, self._motion, fit),
@@ -261,45 +275,41 @@ class Scheduler:
     def _reason(self, new: Decision, *, forced: bool) -> KeyframeReason | None:
         """Return why the newest frame becomes a keyframe, if it does."""
         if self._anchor is None:
-            first = KeyframeReason.SCENE_CUT if self._shot else KeyframeReason.FIRST
             wait = 0
             if self._judge is not None and not forced:
                 wait = min(self._judge.head(new.evidence or self._seen()), self._most_open // 2)
-            return first if self._age >= wait else None
+            return self._first if self._age >= wait else None
         new.verdict = self._policy.decide(new.evidence or self._seen())
         return KeyframeReason.FORCED if forced else new.verdict.reason
 
-    def _place(self, newest: Decision) -> tuple[Decision, list[Decision]]:
-        """Return the undecided frame that becomes the keyframe, and those after it."""
-        assert self._judge is not None
-        held = [*self._open, newest]
-        at = self._judge.place(self._span(Side.TAIL, held))
-        self._open = held[:at]
-        return held[at], held[at + 1 :]
+    def _place(self, held: list[Decision]) -> int:
+        """Return which of the undecided frames becomes the keyframe, once there is doubt."""
+        return len(held) - 1 if self._judge is None else self._judge.place(self._tail(held))
 
-    def _close_span(self, reason: KeyframeReason, anchor: Anchor, after: list[Decision]) -> None:
-        """Make a keyframe of the last undecided frame; look again at those before and after it."""
-        start, before, new = self._anchor, self._open[:-1], self._open[-1]
+    def _close_span(self, at: int, reason: KeyframeReason, anchor: Anchor) -> None:
+        """Make a keyframe of an undecided frame; look again at those before and after it."""
+        start, before, new = self._anchor, self._open[:at], self._open[at]
         self._set(new, reason, anchor, start=start)
         self._anchor = anchor
         if self._judge is not None and before:
             if start is None:
-                self._judge_edge(Side.HEAD)
+                self._judge_head(before, new)
             else:
                 self._judge_between(start, before, new)
-        self.give_up(len(self._open))
-        self._follow(anchor, after)
+        self.give_up(at + 1)
+        self._follow(anchor)
 
-    def _follow(self, anchor: Anchor, after: list[Decision]) -> None:
+    def _follow(self, anchor: Anchor) -> None:
         """Carry a new keyframe on over the frames after it that are seen already."""
-        self._age, self._doubt = 0, 0.0
+        self._age, self._doubt, self._decided = 0, 0.0, (0, 0.0)
         self._motion = no_motion(anchor.index, anchor.luma)
-        for held in after:
+        for held in self._open:
+            assert held.evidence is not None
             self._age += 1
             self._borders -= held.border
             with self._measure("carry", held.step.frame):
                 self._weigh(held)
-        self._open = after
+            held.verdict = self._policy.decide(held.evidence)
 
     def _set(
         self, held: Decision, reason: KeyframeReason, anchor: Anchor, *, start: Anchor | None
@@ -338,26 +348,36 @@ class Scheduler:
             self._churn = observing.churn(anchor, motion, end.anchor, end.step.frame.size)
         self._judge_between(anchor, inside[at + 1 :], end)
 
-    def _judge_edge(self, side: Side) -> None:
-        """Ask once more at the start or the end of a shot, where the policy wants it."""
-        if self._judge is None or self._anchor is None:
-            return
-        inside = self._open if side is Side.TAIL else self._open[:-1]
-        if side is Side.HEAD:
-            self._look_back(self._open)
-        at = self._judge.accept(self._span(side, inside))
+    def _judge_head(self, head: list[Decision], first: Decision) -> None:
+        """Ask once more before the first keyframe of a shot, where the policy wants it."""
+        assert self._judge is not None
+        self._look_back([*head, first])
+        at = self._judge.accept(self._span(Side.HEAD, head))
         if at is None:
             return
-        middle = inside[at]
-        anchor = self._ask(middle.step, None)
-        start = None if side is Side.HEAD else self._anchor
-        self._set(middle, KeyframeReason.EDGE, anchor, start=start)
-        if side is Side.HEAD:
-            # The first keyframe of the shot is another one now.
-            first = self._open[-1]
-            middle.reason, first.reason = first.reason, KeyframeReason.EDGE
+        anchor = self._ask(head[at].step, None)
+        assert first.reason is not None
+        # The first keyframe of the shot is another one now.
+        self._set(head[at], first.reason, anchor, start=None)
+        first.reason = KeyframeReason.EDGE
+
+    def _judge_tail(self) -> None:
+        """Ask once more after the last keyframe of a shot, where the policy wants it."""
+        assert self._judge is not None
+        at = self._judge.accept(self._tail(self._open))
+        if at is None:
+            return
+        late = self._open[at]
+        anchor = self._ask(late.step, None)
+        self._set(late, KeyframeReason.EDGE, anchor, start=self._anchor)
         for held in self._open[at + 1 :]:
             held.proposal = None
+
+    def _ask_late(self) -> None:
+        """Ask in the middle of a shot that ended before its first keyframe was due."""
+        middle = self._open[len(self._open) // 2]
+        self._anchor = self._ask(middle.step, None)
+        self._set(middle, self._first, self._anchor, start=None)
 
     def _look_back(self, head: list[Decision]) -> None:
         """Measure the borders of a shot's first frames with the labels of its first keyframe."""
@@ -376,6 +396,11 @@ class Scheduler:
                     self._anchor, motion, held.error, later.frame.size
                 )
                 self._borders += held.border
+
+    def _tail(self, inside: list[Decision]) -> Span:
+        """Return the open span after the last keyframe."""
+        frames, doubt = self._decided
+        return replace(self._span(Side.TAIL, inside), age=frames, doubt=doubt)
 
     def _span(self, side: Side, inside: list[Decision], *, churn: float = 0.0) -> Span:
         return Span(

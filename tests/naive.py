@@ -235,3 +235,33 @@ def matching_votes(
             part = float(parts[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
             total += near * part * patch_match(target, source, at, (y, x), variance)
     return float(total)
+
+
+def _pulled(winners: Array, flow: Array, frame, placement, y: int, x: int) -> tuple[int, int]:
+    """Return the cell of a model's grid that a pixel of the working grid comes from."""
+    height, width = flow.shape[:2]
+    scale_x, offset_x, scale_y, offset_y = placement
+    frame_x = (x + 0.5 + float(flow[y, x, 0])) * frame[1] / width - 0.5
+    frame_y = (y + 0.5 + float(flow[y, x, 1])) * frame[0] / height - 0.5
+    column = int(np.floor(frame_x * scale_x + offset_x + 0.5))
+    row = int(np.floor(frame_y * scale_y + offset_y + 0.5))
+    return min(max(row, 0), winners.shape[0] - 1), min(max(column, 0), winners.shape[1] - 1)
+
+
+def carried_labels(winners: Array, flow: Array, frame, placement) -> Array:
+    """Return the labels that each pixel of the working grid pulls from a keyframe."""
+    out = np.empty(flow.shape[:2], winners.dtype)
+    for y, x in np.ndindex(out.shape):
+        out[y, x] = winners[_pulled(winners, flow, frame, placement, y, x)]
+    return out
+
+
+def border_errors(winners, clearance, flow, frame, placement, reach, residual, noise, labels):
+    """Return, a label, the error beyond noise near its borders, and its pixels."""
+    errors, areas = np.zeros(labels, np.int64), np.zeros(labels, np.int64)
+    for y, x in np.ndindex(residual.shape):
+        cell = _pulled(winners, flow, frame, placement, y, x)
+        areas[winners[cell]] += 1
+        if clearance[cell] <= reach and residual[y, x] < 255:
+            errors[winners[cell]] += max(int(residual[y, x]) - noise, 0)
+    return errors, areas

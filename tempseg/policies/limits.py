@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tempseg.decisions import Evidence, KeyframeReason, Verdict
+from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 
 __all__ = ["Limits"]
 
@@ -44,3 +44,15 @@ class Limits:
         if evidence.age < self.shortest and verdict.reason is not None:
             return Verdict(None, "age", self.shortest)
         return verdict
+
+    def soonest(self, span: Span) -> int:
+        """Return the first frame of a tail that is far enough from the keyframe before it."""
+        return max(self.shortest - 1 - span.age, 0)
+
+    def allow(self, place: int | None, span: Span) -> int | None:
+        """Return a place in a head or tail, none where it is too near the keyframe beside."""
+        if place is None:
+            return None
+        last = len(span.borders) - self.shortest
+        near = place > last if span.side is Side.HEAD else place < self.soonest(span)
+        return None if near else place

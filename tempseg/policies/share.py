@@ -38,6 +38,8 @@ class SharePolicy:
 
     def decide(self, evidence: Evidence) -> Verdict:
         """Return `DOUBT`, `INTERVAL` or none."""
+        if self.every_frame:
+            return Verdict(KeyframeReason.INTERVAL, "age", 1)
         spacing = Spacing.of_share(self.share, evidence)
         due = evidence.doubt >= spacing.seen_after and self._affords(evidence)
         asked = Verdict(KeyframeReason.DOUBT if due else None, "doubt", spacing.seen_after)
@@ -50,13 +52,14 @@ class SharePolicy:
 
     def place(self, span: Span) -> int:
         """Return the frame at which the doubt has added up."""
-        return place(span.borders, Spacing.of_share(self.share, span).doubt)
+        wanted = Spacing.of_share(self.share, span).doubt
+        return max(place(span.borders, wanted - span.doubt), self.limits.soonest(span))
 
     def accept(self, span: Span) -> int | None:
         """Return which frame at a shot's end should become a keyframe too, if any."""
         if span.side is Side.BETWEEN or not self._affords(span):
             return None
-        return Spacing.of_share(self.share, span).edge(span)
+        return self.limits.allow(Spacing.of_share(self.share, span).edge(span), span)
 
     def _affords(self, seen: Evidence | Span) -> bool:
         return seen.keyframes < math.ceil(self.share * seen.frames) + AHEAD

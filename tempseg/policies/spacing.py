@@ -60,12 +60,12 @@ class Spacing:
 
     def edge(self, span: Span) -> int | None:
         """Return which frame of a head or tail should become a keyframe, if any."""
-        total = sum(span.borders)
+        total = span.doubt + sum(span.borders)
         if total <= SLACK * EDGE * self.doubt:
             return None
         from_keyframe = total / (1 + EDGE)
         if span.side is Side.TAIL:
-            return place(span.borders, from_keyframe)
+            return place(span.borders, from_keyframe - span.doubt)
         return place(span.borders, total - from_keyframe)
 
 

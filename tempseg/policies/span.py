@@ -46,12 +46,14 @@ class SpanPolicy:
 
     def place(self, span: Span) -> int:
         """Return the frame at which the doubt has added up."""
-        return place(span.borders, Spacing.of_doubt(self.doubt_threshold, span).doubt)
+        wanted = Spacing.of_doubt(self.doubt_threshold, span).doubt
+        return max(place(span.borders, wanted - span.doubt), self.limits.soonest(span))
 
     def accept(self, span: Span) -> int | None:
         """Return which frame of a closed span should become a keyframe too, if any."""
         if span.side is not Side.BETWEEN:
-            return Spacing.of_doubt(self.doubt_threshold, span).edge(span)
+            edge = Spacing.of_doubt(self.doubt_threshold, span).edge(span)
+            return self.limits.allow(edge, span)
         room = len(span.borders) + 1 - 2 * self.limits.shortest
         if room < 0 or span.churn - span.noise <= self.span_threshold:
             return None

@@ -15,8 +15,6 @@ APART = 8
 AROUND = 4
 """Frames on either side whose middle value counts as the motion's own share."""
 
-_BREAKS = frozenset({"first", "scene_cut"})
-
 
 def worst_moments(run: RunRecord, flip_rate: FloatColumn) -> tuple[int, ...]:
     """Return the frames whose labels change most beyond what changes around them, worst first.
@@ -36,7 +34,7 @@ def worst_moments(run: RunRecord, flip_rate: FloatColumn) -> tuple[int, ...]:
     padded[AROUND] = flip_rate[1]
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
     excess = flip_rate - np.nanmedian(windows, axis=1)
-    excess[[index for index, reason in enumerate(run.frames.reasons) if reason in _BREAKS]] = 0
+    excess[[0, *run.frames.cuts]] = 0
     return _spaced(np.nan_to_num(excess))
 
 

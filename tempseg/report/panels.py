@@ -32,7 +32,17 @@ TICKS = 2000
 """Keyframes of one reason that a timeline draws; more would fall on the same pixels."""
 
 STAGE_STEPS = 120
-TICK_HEIGHTS = {"first": 1.0, "scene_cut": 1.0, "drift": 0.74, "interval": 0.48}
+TICK_HEIGHTS = {
+    "first": 1.0,
+    "scene_cut": 1.0,
+    "doubt": 0.8,
+    "drift": 0.74,
+    "span": 0.62,
+    "edge": 0.55,
+    "interval": 0.48,
+    "forced": 0.9,
+    "chunk": 0.4,
+}
 OTHER_TICK_HEIGHT = 0.6
 """Reasons differ in height too, for those who cannot tell the colours apart."""
 
@@ -41,7 +51,13 @@ EVIDENCE_MEANINGS = {
     "scene_change": "structure lost since the frame before, after motion",
     "residual": "gray levels off the last keyframe, carried along",
     "age": "frames since the last keyframe",
+    "doubt": "errors at borders, added up since the last keyframe",
+    "border": "error of one step, near the borders of carried labels",
+    "occluded": "share where motion there and back disagree",
+    "churn": "1 - mIoU of a keyframe's answer with what was carried to it",
 }
+COUNTS = frozenset({"frames", "keyframes", "mean_border"})
+"""What policies pace themselves by; says nothing of a frame."""
 EVIDENCE_BESIDE = "outside"
 """Part of the drift, so it is drawn with it."""
 
@@ -93,7 +109,10 @@ def _ticks(run: RunRecord, reason: str, places: Sequence[int]) -> dict[str, Any]
     for place, time_s in zip(kept, times(frames.time_s[kept]), strict=True):
         at += [time_s, time_s, None]
         up += [0, height, None]
-        said = for_plotly(f"{reason_name(reason)}, frame {frames.index[place]} at {time_s} s")
+        said = for_plotly(
+            f"{reason_name(reason)}, frame {frames.index[place]} at {time_s} s"
+            f"{_decided_by(run, place)}"
+        )
         told += [said, said, ""]
     return {
         "type": "scatter",
@@ -105,6 +124,16 @@ def _ticks(run: RunRecord, reason: str, places: Sequence[int]) -> dict[str, Any]
         "line": {"color": reason_colour(reason), "width": 2},
         "hovertemplate": "%{text}<extra></extra>",
     }
+
+
+def _decided_by(run: RunRecord, place: int) -> str:
+    """Return what was measured at a frame and what it was held against, in words."""
+    frames = run.frames
+    measure, threshold = frames.measures[place], frames.thresholds[place]
+    values = frames.evidence.get(measure)
+    if values is None or not np.isfinite((values[place], threshold)).all():
+        return ""
+    return f": {measure.replace('_', ' ')} {values[place]:.3g}, threshold {threshold:.3g}"
 
 
 def reason_colour(reason: str) -> str:
@@ -119,8 +148,10 @@ def evidence_chart(views: Sequence[RunView]) -> Chart | None:
     rows = []
     for name in dict.fromkeys((*EVIDENCE_MEANINGS, *series[0].curves)):
         traces = _curves(series, name, value_format=".3~g")
-        if name == EVIDENCE_BESIDE or not traces:
+        if name == EVIDENCE_BESIDE or name in COUNTS or not traces:
             continue
+        if len(views) == 1:
+            traces += _thresholds(views[0], name)
         meaning = EVIDENCE_MEANINGS.get(name, "")
         if name == "drift" and len(views) == 1 and (beside := _beside(views[0])):
             traces += beside
@@ -136,6 +167,18 @@ def evidence_chart(views: Sequence[RunView]) -> Chart | None:
     return _stacked("evidence", "Evidence over time", rows, time_range(views), one=len(views) == 1)
 
 
+def _thresholds(view: RunView, name: str) -> list[dict[str, Any]]:
+    """Return the line that a piece of evidence was held against, where it decided."""
+    frames = view.run.frames
+    here = np.array([measure == name for measure in frames.measures], bool)
+    values = np.where(here, frames.thresholds, np.nan)
+    if not np.isfinite(values).any():
+        return []
+    curve = Curve("threshold", frames.time_s, values, "var(--limit)")
+    trace = curve_trace(curve, value_format=".3~g")
+    return [{**trace, "line": {"color": "var(--limit)", "width": 1, "dash": "dash"}}]
+
+
 def _beside(view: RunView) -> list[dict[str, Any]]:
     quiet = replace(view.evidence, colour="var(--quiet)")
     return _curves([quiet], EVIDENCE_BESIDE, value_format=".3~g")
@@ -149,8 +192,9 @@ def _common_limits(views: Sequence[RunView], evidence: str) -> list[Limit]:
 
 def _limits(run: RunRecord, evidence: str) -> list[Limit]:
     keys = run.config.get("keyframe", {})
-    by_policy = {"interval": ["interval"], "adaptive": ["min_interval", "max_interval"]}
     policy = str(keys.get("policy"))
+    between = ["min_interval", "max_interval"]
+    by_policy = {"interval": ["interval"], **dict.fromkeys(("adaptive", "share", "span"), between)}
     wanted = {
         "scene_change": ["scene_threshold"],
         "drift": ["drift_threshold"] if policy == "adaptive" else [],

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tempseg.auditing import Audit
 from tempseg.class_sets import ClassSet
-from tempseg.decisions import Evidence
+from tempseg.decisions import Evidence, KeyframeReason
 from tempseg.errors import SourceError
 from tempseg.outputs import Totals, read_class_set
 from tempseg.types import VOID_8, VOID_16
@@ -27,6 +27,9 @@ __all__ = ["FloatColumn", "FrameTable", "RunRecord", "read_run"]
 FloatColumn = NDArray[np.float64]
 EVIDENCE = tuple(field.name for field in fields(Evidence))
 TEXT_COLUMNS = ("origin", "reason")
+VERDICT = "measure"
+DECIDING = ("shot", "threshold")
+"""Columns of later runs only."""
 STAGE = "_ms"
 
 
@@ -43,6 +46,12 @@ class FrameTable:
     origins, reasons : tuple of str
         One a frame; the reason is empty between keyframes.
     evidence : mapping of name to ndarray, shape (N,), float64
+    measures : tuple of str
+        The evidence that each frame was decided by; empty words where nothing told.
+    thresholds : ndarray, shape (N,), float64
+        What that was held against.
+    cuts : frozenset of int
+        Places of the frames that begin a later shot.
     stage_ms : mapping of stage to ndarray, shape (N,), float64
         In the order of the columns.
     """
@@ -53,6 +62,9 @@ class FrameTable:
     reasons: tuple[str, ...]
     evidence: Mapping[str, FloatColumn]
     stage_ms: Mapping[str, FloatColumn]
+    measures: tuple[str, ...]
+    thresholds: FloatColumn
+    cuts: frozenset[int]
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -198,7 +210,7 @@ def _read_table(path: Path, *, expected: int) -> FrameTable:
             rows = csv.reader(file)
             header = next(rows, [])
             _check_header(path, header)
-            words: dict[str, list[str]] = {name: [] for name in TEXT_COLUMNS}
+            words: dict[str, list[str]] = {name: [] for name in (*TEXT_COLUMNS, VERDICT)}
             numbers = {name: array("d") for name in header if _is_number(name)}
             for place, row in enumerate(rows):
                 if len(row) != len(header):
@@ -235,7 +247,17 @@ def _read_table(path: Path, *, expected: int) -> FrameTable:
             for name, values in columns.items()
             if name.endswith(STAGE)
         },
+        measures=tuple(words[VERDICT]) or ("",) * expected,
+        thresholds=columns.get("threshold", np.full(expected, np.nan)),
+        cuts=_cuts(columns.get("shot"), words["reason"]),
     )
+
+
+def _cuts(shots: FloatColumn | None, reasons: list[str]) -> frozenset[int]:
+    """Return where the shot changes; without that column, a cut had a keyframe at once."""
+    if shots is None:
+        return frozenset(i for i, why in enumerate(reasons) if why == KeyframeReason.SCENE_CUT)
+    return frozenset((np.flatnonzero(np.diff(shots)) + 1).tolist())
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -245,7 +267,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 
 def _is_number(name: str) -> bool:
-    return name in ("index", "time_s", *EVIDENCE) or name.endswith(STAGE)
+    return name in ("index", "time_s", *DECIDING, *EVIDENCE) or name.endswith(STAGE)
 
 
 def _number(path: Path, place: int, name: str, cell: str) -> float:

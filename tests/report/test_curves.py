@@ -98,8 +98,8 @@ def test_scene_cuts_are_no_moments(finished):
     import dataclasses
 
     run = read_run(finished)
-    reasons = tuple("scene_cut" if i == BLINK else "" for i in range(FRAMES))
-    cut = dataclasses.replace(run, frames=dataclasses.replace(run.frames, reasons=reasons))
+    frames = dataclasses.replace(run.frames, cuts=frozenset({BLINK}))
+    cut = dataclasses.replace(run, frames=frames)
     flip_rate = np.zeros(FRAMES)
     flip_rate[[BLINK, 30]] = 0.9, 0.1
     assert worst_moments(cut, flip_rate) == (30,)
