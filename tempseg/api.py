@@ -14,7 +14,7 @@ from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, RunError, TempsegError
 from tempseg.label_images import write_label_image
 from tempseg.outputs import RunFolder, Totals, amend_record, new_folder, read_class_set
-from tempseg.planning import RunPlan, make_plan
+from tempseg.planning import RunPlan, guarded, make_plan
 from tempseg.probing import probe
 from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream
@@ -179,6 +179,8 @@ def run(
     if workers is not None:
         effective = load_config(overrides=effective.set_keys() | {"run.workers": workers})
     folder = RunFolder(out, overwrite=overwrite, resume=resume)
+    if effective.keyframe.guard and not resume:
+        effective = guarded(str(source), effective)
     done = run_source(
         str(source),
         folder,

@@ -98,6 +98,7 @@ class KeyframeConfig(_Section):
     share: Annotated[float, Field(gt=0, le=1)] = 0.1
     forced: list[Annotated[int, Field(ge=0)] | str] = []
     scene_threshold: Annotated[float, Field(ge=0, le=1)] = 0.4
+    guard: bool = False
 
     @property
     def longest(self) -> int:

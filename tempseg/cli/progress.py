@@ -160,6 +160,13 @@ def closing_table(summary: RunSummary) -> Table:
     table.add_row("keyframes", f"{totals.keyframes} ({totals.keyframe_share:.1%}): {reasons}")
     per_call = totals.segmenter_s / totals.keyframes * 1000
     table.add_row("segmenter", f"{totals.segmenter_s:.1f} s, {per_call:.0f} ms a keyframe")
+    between = totals.frames - totals.keyframes
+    carrying_s = totals.stage_s["motion"] + totals.stage_s["carry"]
+    if between and per_call < (carrying_ms := carrying_s / between * 1000):
+        told = (
+            f"the segmenter is cheaper than carrying, {carrying_ms:.0f} ms a frame: for time alone "
+        )
+        table.add_row("advice", f"{told}run it on every frame, with keyframe.policy=every")
     table.add_row("memory", f"{totals.peak_memory_mb:.0f} MB at the peak")
     if totals.damaged:
         table.add_row("damaged", f"{totals.damaged} packets or frames: skipped or concealed")

@@ -1,0 +1,53 @@
+"""Where the model is cheaper than carrying: the model on every frame."""
+
+from __future__ import annotations
+
+import logging
+
+from tempseg.build import build_segmenter, build_source
+from tempseg.config import Config, load_config
+from tempseg.planning.rehearsal import rehearse
+
+__all__ = ["guarded"]
+
+_log = logging.getLogger(__name__)
+
+WARM_UP, MEASURED = range(24), range(96)
+"""Frames that compile and load what a run needs, and frames whose time counts."""
+
+
+def guarded(source: str, config: Config) -> Config:
+    """Return the config, with policy `every` where the model is cheaper than carrying its answer.
+
+    A stretch at the source's start is really run, twice: once to warm up. What is decided by the
+    clock is written into the config, so that its record gives the same labels again.
+
+    Raises
+    ------
+    SourceError, ModelError
+        When one of them cannot be used.
+    """
+    opened = build_source(source, config)
+    try:
+        segmenter = build_segmenter(config, source=opened)
+    finally:
+        opened.close()
+    end_s = float(MEASURED.stop / opened.info.frame_rate)
+    for places in (WARM_UP, MEASURED):
+        found = rehearse(
+            build_source(source, config), segmenter, config, places, part_s=(0.0, end_s)
+        )
+    if not found.keyframes or found.keyframes == found.frames:
+        return config
+    call_ms = found.segmenter_s / found.keyframes * 1000
+    carrying_ms = found.carrying_s / (found.frames - found.keyframes) * 1000
+    if call_ms >= carrying_ms:
+        return config
+    _log.warning(
+        "%s: a call takes %.1f ms, carrying %.1f ms a frame: the model runs on every frame "
+        "(keyframe.guard)",
+        config.segmenter.model,
+        call_ms,
+        carrying_ms,
+    )
+    return load_config(overrides=config.set_keys() | {"keyframe.policy": "every"})
