@@ -56,7 +56,8 @@ class Evidence:
     border : float
         Square root of the luma error from the frame before to this one, near the borders of the
         labels carried from the last keyframe: as a share of full white and of a class's area,
-        averaged over the classes. Lies between 0 and about 1.
+        averaged over the classes; and 20 times the share of the frame that is newly unexplained by
+        the last keyframe, though in its sight. Mostly between 0 and 1.
     doubt : float
         Sum of `border` over the frames since the last keyframe.
     churn : float

@@ -15,13 +15,13 @@ from tempseg.types import VOID_8, VOID_16, FloatArray, LabelArray, MotionField, 
 __all__ = [
     "border_error",
     "churn",
-    "drift",
     "evened",
     "occluded",
     "outside",
     "scene_change",
     "step_error",
     "typical_residual",
+    "unexplained",
 ]
 
 BLOCK_PX = 16
@@ -78,8 +78,12 @@ def outside(error: UInt8Array) -> float:
     return int(np.count_nonzero(error == OUTSIDE)) / error.size
 
 
-def drift(target: UInt8Array, source: UInt8Array, motion: MotionField, misfit: Misfit) -> float:
-    """Return the share of the target that the carried source does not explain; in [0, 1].
+def unexplained(
+    target: UInt8Array, source: UInt8Array, motion: MotionField, misfit: Misfit
+) -> tuple[float, float]:
+    """Return the share of the target that the carried source does not explain, and that inside.
+
+    Both in [0, 1]; the second without what the motion pulls from outside the source's picture.
 
     A pixel counts where its blurred luma error is plain, unless the block around it keeps its
     structure: that is another light, not another thing.
@@ -89,8 +93,9 @@ def drift(target: UInt8Array, source: UInt8Array, motion: MotionField, misfit: M
     relit = (grid[..., 0] >= KEPT_CORRELATION) | (grid[..., 1] < FLAT_GRAY_LEVELS)
     height, width = target.shape
     same = relit.repeat(BLOCK_PX, axis=0)[:height].repeat(BLOCK_PX, axis=1)[:, :width]
-    unexplained = plain & (~same | (misfit.residual == OUTSIDE))
-    return int(np.count_nonzero(unexplained)) / target.size
+    beyond = misfit.residual == OUTSIDE
+    inside = int(np.count_nonzero(plain & ~same & ~beyond))
+    return (inside + int(np.count_nonzero(plain & beyond))) / target.size, inside / target.size
 
 
 def _structure(target: UInt8Array, source: UInt8Array, motion: MotionField) -> FloatArray:

@@ -16,6 +16,9 @@ from tempseg.types import Frame, MotionField, Prediction, UInt8Array
 
 __all__ = ["Decision", "Forced", "Scheduler"]
 
+NEW_CONTENT = 20.0
+"""Doubt of a picture full of what a keyframe does not explain, though it was in sight of it."""
+
 SPANS_OF_LATE = 8
 """Closed spans, the least churn of which is what the segmenter contradicts itself by anyhow."""
 
@@ -132,6 +135,7 @@ class Scheduler:
         self._motion: MotionField | None = None
         self._age = 0
         self._doubt = 0.0
+        self._inside = 0.0
         self._churn = 0.0
         self._decided = 0, 0.0  # frames since the last keyframe, and their doubt
 
@@ -242,9 +246,13 @@ class Scheduler:
         self._motion = compose(step.onto, self._motion)
         fit = misfit(self._anchor, self._motion, step.luma, self._blur_px)
         held.proposal = Proposal(self._anchor, self._motion, fit)
+        drift, inside = observing.unexplained(step.luma, self._anchor.luma, self._motion, fit)
         held.border = observing.border_error(
             self._anchor, self._motion, held.error, step.frame.size
         )
+        # What has come in since the keyframe has no border yet.
+        held.border += NEW_CONTENT * max(0.0, inside - self._inside)
+        self._inside = max(inside, self._inside)
         self._doubt += held.border
         self._borders += held.border
         held.evidence = replace(
@@ -256,7 +264,7 @@ class Scheduler:
             mean_border=self._borders / self._frames,
             residual=observing.typical_residual(fit.residual),
             outside=observing.outside(fit.residual),
-            drift=observing.drift(step.luma, self._anchor.luma, self._motion, fit),
+            drift=drift,
             border=held.border,
         )
 
@@ -301,7 +309,8 @@ class Scheduler:
 
     def _follow(self, anchor: Anchor) -> None:
         """Carry a new keyframe on over the frames after it that are seen already."""
-        self._age, self._doubt, self._decided = 0, 0.0, (0, 0.0)
+        self._age, self._doubt, self._inside = 0, 0.0, 0.0
+        self._decided = (0, 0.0)
         self._motion = no_motion(anchor.index, anchor.luma)
         for held in self._open:
             assert held.evidence is not None

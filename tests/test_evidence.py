@@ -55,7 +55,7 @@ def test_light_is_no_drift_and_other_content_is(gain, offset):
     anchor, still = _anchor(luma, _labels()), no_motion(0, luma)
 
     def drift(target):
-        return evidence.drift(target, luma, still, misfit(anchor, still, target, 2.0))
+        return evidence.unexplained(target, luma, still, misfit(anchor, still, target, 2.0))[0]
 
     relit = np.clip(gain * luma + offset, 0, 255).astype(np.uint8)
     assert drift(relit) < 0.02
