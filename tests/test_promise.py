@@ -1,0 +1,89 @@
+"""A run within a promise, on a rendered street whose masks are the model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tempseg
+from tempseg.config import load_config
+from tempseg.errors import ConfigError
+from tempseg.promise import MOST_ATTEMPTS, tightened
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("promise") / "street"
+    tempseg.synthesise(folder, duration_s=1.6, width=160, height=96)
+    return folder
+
+
+def _within(street, out, max_drop, **keys):
+    config = {
+        "segmenter.classes": "camvid",
+        "output.overlay": False,
+        "output.report": False,
+        "run.audit": 12,
+        "keyframe.policy": "interval",
+        "keyframe.interval": 20,
+    }
+    return tempseg.run_within(
+        street / "video.mp4",
+        out / "run",
+        max_drop=max_drop,
+        model=f"masks:{street / 'labels'}",
+        config=config | keys,
+        fixed=["keyframe.policy"],
+        cache=out / "cache",
+    )
+
+
+def test_a_wide_promise_is_kept_with_few_keyframes_and_written_down(street, tmp_path):
+    promise = _within(street, tmp_path, 60.0)
+    assert promise.kept
+    assert promise.message.startswith("kept")
+    assert promise.summary.totals.keyframe_share < 0.5
+    told = json.loads((tmp_path / "run" / "run.json").read_text())["promise"]
+    assert told["kept"] is True
+    assert len(told["attempts"]) == len(promise.attempts)
+
+
+def test_a_promise_that_thresholds_cannot_keep_is_said_not_to_be(street, tmp_path):
+    # Exact masks agree with one another far better than what is carried agrees with them.
+    promise = _within(street, tmp_path, 0.001)
+    assert len(promise.attempts) <= MOST_ATTEMPTS
+    last = promise.attempts[-1]
+    fell_short = bool(last.audit.between) and last.audit.difference.mean < -0.00001
+    assert promise.kept is not fell_short
+    assert promise.message.startswith("NOT kept" if fell_short else "kept")
+
+
+@pytest.mark.parametrize("max_drop", [0.0, -1.0, 101.0])
+def test_no_promise_out_of_range(street, tmp_path, max_drop):
+    with pytest.raises(ConfigError, match="--max-drop"):
+        _within(street, tmp_path, max_drop)
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "value"),
+    [
+        ({"policy": "interval", "interval": 10}, "interval", 6),
+        ({"policy": "share", "share": 0.3}, "share", 0.5),
+        ({"policy": "span", "doubt_threshold": 2.0}, "doubt_threshold", 1.2),
+        ({"policy": "adaptive", "drift_threshold": 0.1}, "drift_threshold", 0.06),
+    ],
+)
+def test_each_policy_is_tightened_by_its_own_key(keys, key, value):
+    config = load_config(overrides={f"keyframe.{name}": given for name, given in keys.items()})
+    tighter = tightened(config)
+    assert getattr(tighter.keyframe, key) == pytest.approx(value)
+    assert tightened(config, [f"keyframe.{key}"]) is None or keys["policy"] != "interval"
+
+
+def test_every_frame_cannot_be_tightened():
+    assert tightened(load_config(overrides={"keyframe.policy": "every"})) is None
+    assert (
+        tightened(load_config(overrides={"keyframe.policy": "interval", "keyframe.interval": 1}))
+        is None
+    )
