@@ -81,10 +81,10 @@ def test_values_out_of_range_are_refused(options: dict[str, object], told: str) 
 
 def test_defaults_of_the_config_are_those_of_the_options() -> None:
     config, options = SegmenterConfig(), SegmenterOptions()
-    assert config.threads == 0
-    assert options.threads is None
+    assert (config.threads, config.timeout_s) == (0, 0)
+    assert (options.threads, options.timeout_s) == (None, None)
     for field in fields(SegmenterOptions):
-        if field.name in ("threads", "first_mask"):
+        if field.name in ("threads", "timeout_s", "first_mask"):
             continue
         told = getattr(config, field.name)
         assert (tuple(told) if isinstance(told, list) else told) == getattr(options, field.name)
