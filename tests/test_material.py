@@ -510,8 +510,8 @@ print(resident_mb())
     not os.path.exists("/proc/self/statm"), reason="only Linux tells a process's memory so"
 )
 def test_memory_stays_flat_over_a_real_clip_and_over_runs(shared):
-    # A process of its own: this one's freed memory would take up what leaks. By frame 100 all that may
-    # be held back and wait in queues does.
+    # A process of its own: this one's freed memory would take up what leaks.
+    # By frame 100 all that may be held back and wait in queues does.
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, str(_video(shared, "sam2_bedroom.mp4")),
          _model(shared, SMALL_MODEL)],
