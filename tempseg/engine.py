@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -125,17 +125,18 @@ class Engine:
         self._segmenter = segmenter
         self._policy = policy
         self._settings = settings or EngineSettings()
-        self._timer = timer
+        # Where every frame is a keyframe, answers pass as they are and no motion is needed.
+        matching = self._settings.matching and not policy.every_frame
+        # Neither knows the engine: a circle would keep the model's memory until someone cleans up.
+        self._measure = _measuring(timer)
         self._schedule = Scheduler(
             policy,
-            self._ask,
+            _asking(segmenter, self._measure, matching=matching),
             residual_blur_px=self._settings.blend.residual_blur_px,
             most_open=self._settings.lookahead - steps_held(self._settings.lookahead),
             forced=self._settings.forced,
             measure=self._measure,
         )
-        # Where every frame is a keyframe, answers pass as they are and no motion is needed.
-        self._matches = self._settings.matching and not policy.every_frame
         self._smooths = self._settings.blend.smoothing > 0 and not policy.every_frame
         self._stepper = Stepper(
             flow,
@@ -311,15 +312,6 @@ class Engine:
                 results.append(self._result(self._held.popleft()))
         return results
 
-    def _ask(self, step: Step, prediction: Prediction | None) -> Anchor:
-        """Run the segmenter on a keyframe, unless it was asked already."""
-        if prediction is None:
-            with self._measure("segment", step.frame):
-                prediction = self._segmenter.segment(step.frame)
-        info = self._segmenter.info
-        with self._measure("carry", step.frame):
-            return Anchor.of(prediction, step, label_bits=info.label_bits, matching=self._matches)
-
     def _anchor(self, new: _Held, anchor: Anchor) -> None:
         """Make a keyframe of a frame and carry its answer back over the open spans."""
         frame, name = new.step.frame, self._segmenter.info.name
@@ -469,5 +461,30 @@ class Engine:
                 yield from self._schedule.take()
         yield from self._schedule.flush()
 
-    def _measure(self, stage: str, frame: Frame) -> AbstractContextManager[None]:
-        return self._timer.measure(stage, frame.index) if self._timer else nullcontext()
+
+def _measuring(timer: StageTimer | None) -> Callable[[str, Frame], AbstractContextManager[None]]:
+    """Return what a stage's time on a frame is measured with."""
+
+    def measure(stage: str, frame: Frame) -> AbstractContextManager[None]:
+        return timer.measure(stage, frame.index) if timer else nullcontext()
+
+    return measure
+
+
+def _asking(
+    segmenter: Segmenter,
+    measure: Callable[[str, Frame], AbstractContextManager[None]],
+    *,
+    matching: bool,
+) -> Callable[[Step, Prediction | None], Anchor]:
+    """Return what makes a keyframe of a step, running the segmenter unless it was asked already."""
+
+    def ask(step: Step, prediction: Prediction | None) -> Anchor:
+        if prediction is None:
+            with measure("segment", step.frame):
+                prediction = segmenter.segment(step.frame)
+        bits = segmenter.info.label_bits
+        with measure("carry", step.frame):
+            return Anchor.of(prediction, step, label_bits=bits, matching=matching)
+
+    return ask
