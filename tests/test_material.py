@@ -500,7 +500,7 @@ for end in (6, 1, 1, 1, 1):
         model=sys.argv[2],
         config={"source.end": end, "keyframe.policy": "interval", "keyframe.interval": 10},
     ):
-        if result.frame.index in (100, 179):
+        if result.frame.index in (60, 179):
             print(resident_mb())
 print(resident_mb())
 """
@@ -511,7 +511,6 @@ print(resident_mb())
 )
 def test_memory_stays_flat_over_a_real_clip_and_over_runs(shared):
     # A process of its own: this one's freed memory would take up what leaks.
-    # By frame 100 all that may be held back and wait in queues does.
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, str(_video(shared, "sam2_bedroom.mp4")),
          _model(shared, SMALL_MODEL)],
