@@ -223,7 +223,8 @@ class _Parts:
     ) -> keras.KerasTensor:
         self._made += 1
         name = f"conv_{self._made:02}"
-        kind = layers.Conv2D if dilation == 1 else Dilated
+        # Without oneDNN, TensorFlow knows no gradient of a dilated convolution as one operation.
+        kind = layers.Conv2D if dilation == 1 or self._normalised else Dilated
         x = kind(
             channels, size, strides=stride, dilation_rate=dilation, padding="same",
             use_bias=not self._normalised, kernel_initializer="he_normal", name=name,
