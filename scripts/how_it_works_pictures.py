@@ -44,7 +44,7 @@ from tempseg import engine as engine_module
 from tempseg.config import load_config
 from tempseg.kernels import match, shares
 from tempseg.propagate import BlendSettings, blend
-from tempseg.proposals import confidence
+from tempseg.proposals import Proposal, confidence
 from tempseg.proposals import judged as with_misfit
 from tempseg.refine import matching
 from tempseg.synthetic import STREET_CLASSES, street_scene
@@ -88,7 +88,9 @@ def span() -> np.ndarray:
 def two_sides() -> np.ndarray:
     """Draw what each keyframe says of the frame, and how much it is believed."""
     now, settings = seen(), BlendSettings()
-    alone = [blend([p], now.luma, NOW, truth().shape, settings) for p in now.proposals]
+    alone = [
+        blend([p], [p.anchor.index - NOW], now.luma, truth().shape, settings) for p in now.proposals
+    ]
     top = [Panel(cut(rendered(street(), NOW).image), f"frame {NOW}", "the picture")]
     low = [Panel(cut(tinted(rendered(street(), NOW).image, truth())), "the exact truth", "")]
     most = max(float(weight.max()) for weight in now.weights)
@@ -162,22 +164,22 @@ def scored() -> np.ndarray:
     at = BEFORE + 16
     kept: dict[int, tuple] = {}
 
-    def keep(*arguments: object) -> None:
-        kept[arguments[2]] = arguments
+    def keep(proposals: Sequence[Proposal], *arguments: object) -> None:
+        kept[proposals[0].motion.target_index] = proposals, *arguments
 
     model = Flickering(street())
     with watched(engine_module, "blend", keep):
         results = pushed(model, street(), frames, **EVERY_TENTH)
     rough = pushed(model, street(), frames, **EVERY_TENTH, refine__smoothing=0.0)
     every = pushed(model, street(), frames, keyframe__policy="interval", keyframe__interval=1)
-    proposals, *rest = kept[at]
+    proposals, _, *rest = kept[at]
     nearest = sorted(proposals, key=lambda p: abs(p.anchor.index - at))[:1]
     panels = []
     for title, labels in (
         ("the network on this frame", every[at - BEFORE].segmentation.labels),
         (
             f"keyframe {nearest[0].anchor.index} alone, carried",
-            blend(nearest, *rest),
+            blend(nearest, [1.0], *rest),
         ),
         (f"{len(proposals)} keyframes blended", results[at - BEFORE].segmentation.labels),
     ):

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from tempseg.ahead import KeyframePlan, answered_ahead
+from tempseg.clock import ChangeClock
 from tempseg.cuts import CutFinder, steps_held
 from tempseg.errors import ModelError, TempsegError
 from tempseg.motion import Step, Stepper, compose, no_motion
@@ -150,6 +151,7 @@ class Engine:
         self._done: list[FrameResult] = []
         self._held: deque[_Held] = deque()
         self._carried: list[tuple[Anchor, MotionField]] = []
+        self._clock = ChangeClock()
         self._solved: Reference | None = None
         self._consensus = Consensus()
         self._agreed: dict[int, tuple[LabelArray, Reference | None]] = {}
@@ -272,6 +274,7 @@ class Engine:
         results = self._end_shot() if decision.opens else []
         new = _Held(decision)
         step, known = decision.step, decision.proposal
+        self._clock.tick(step.frame.index, decision.error)
         with self._measure("carry", step.frame):
             if step.onto is not None and self._carried:
                 self._carried = [
@@ -295,6 +298,7 @@ class Engine:
         """Emit what is decided and forget everything."""
         results = [self._result(self._held.popleft()) for _ in range(len(self._held))]
         self._carried = []
+        self._clock = ChangeClock()
         self._solved = None
         self._consensus = Consensus()
         self._agreed = {}
@@ -339,6 +343,9 @@ class Engine:
             (anchor, own),
             *self._carried[: self._settings.keyframes_per_side - 1],
         ]
+        asked = [p.anchor for held in (*self._held, new) for p in held.proposals]
+        asked += [before for before, _ in self._carried]
+        self._clock.forget(min(before.index for before in asked))
 
     def _walk_back(self, anchor: Anchor, motion: MotionField, *, step: Step) -> None:
         """Add a new keyframe's proposals to the frames before it that still wait for one."""
@@ -409,6 +416,7 @@ class Engine:
             labels = smooth(
                 anchor,
                 held.proposals,
+                self._distances(held.proposals, anchor.index),
                 held.step.frame.size,
                 self._settings.blend,
                 self._consensus,
@@ -424,17 +432,24 @@ class Engine:
         if proposals[0].anchor.pixels:
             proposals = nearest(proposals, frame.index)
         proposals = judged(proposals, luma, settings.residual_blur_px)
+        distances = self._distances(proposals, frame.index)
         labels: LabelArray
         if proposals[0].anchor.pixels:
             references = self._references(proposals)
-            labels, self._solved = look_up(proposals, references, held.step, self._solved)
+            labels, self._solved = look_up(
+                proposals, distances, references, held.step, self._solved
+            )
         else:
-            labels = blend(proposals, luma, frame.index, frame.size, settings)
+            labels = blend(proposals, distances, luma, frame.size, settings)
             self._solved = None
         known = confidence(proposals)
         if self._settings.void_unexplained:
             labels = voided(labels, known)
         return Segmentation(labels, proposals[0].anchor.segments, known)
+
+    def _distances(self, proposals: Iterable[Proposal], index: int) -> list[float]:
+        """Return how many frames after frame `index` the proposals' keyframes are."""
+        return self._clock.distances(index, [proposal.anchor.index for proposal in proposals])
 
     def _references(self, proposals: Iterable[Proposal]) -> list[Reference]:
         """Return the references of proposals' keyframes."""

@@ -92,17 +92,20 @@ class BlendSettings:
 def smooth(
     anchor: Anchor,
     others: Sequence[Proposal],
+    distances: Sequence[float],
     size: tuple[int, int],
     settings: BlendSettings,
     consensus: Consensus | None = None,
 ) -> LabelArray:
     """Return a keyframe's labels (H, W): its own answer, and what other keyframes say of it.
 
+    `distances` are those of the other keyframes, in frames; below zero: before.
+
     Labels that are looked up by colour are agreed on by what `consensus` knows of votes, and it
     learns from how they contradict one another; only keyframes that look alike in colour have a
     say. That takes keyframes on both sides: the past alone would hold on to what is gone.
     """
-    weights = [settings.smoothing * w for w in _time_weights(others, anchor.index, settings, 1.0)]
+    weights = [settings.smoothing * w for w in _time_weights(distances, settings, 1.0)]
     if anchor.pixels is None or not _both_sides(others, anchor.index):
         consensus = None
     else:
@@ -140,6 +143,7 @@ def voided(labels: LabelArray, confidence: FloatArray) -> LabelArray:
 
 def look_up(
     proposals: Sequence[Proposal],
+    distances: Sequence[float],
     references: Sequence[Reference],
     step: Step,
     last: Reference | None = None,
@@ -154,6 +158,8 @@ def look_up(
     ----------
     proposals : sequence of Proposal
         The nearest on either side.
+    distances : sequence of float
+        How many frames after this one their keyframes are.
     references : sequence of Reference
         Those of the proposals' keyframes.
     step : Step
@@ -164,10 +170,9 @@ def look_up(
     ValueError
         Without a proposal.
     """
-    index = step.frame.index
     sources = [
-        Source(reference, proposal.motion.flow, 1 / abs(index - proposal.anchor.index))
-        for proposal, reference in zip(proposals, references, strict=True)
+        Source(reference, proposal.motion.flow, 1 / abs(distance))
+        for proposal, distance, reference in zip(proposals, distances, references, strict=True)
     ]
     if last is not None and step.onto is not None and len(sources) == 1:
         sources.append(Source(last, step.onto.flow, WEIGHT_OF_LAST))
@@ -177,16 +182,17 @@ def look_up(
 
 def blend(
     proposals: Sequence[Proposal],
+    distances: Sequence[float],
     luma: UInt8Array,
-    index: int,
     size: tuple[int, int],
     settings: BlendSettings,
 ) -> LabelArray:
-    """Return the labels (H, W) that the proposals agree on for frame `index` of this luma.
+    """Return the labels (H, W) that the proposals agree on for the frame of this luma.
 
-    Each proposal weighs `exp(-residual / residual_scale - frames / time_scale)`. Class scores are
-    averaged where the answers have them; labels vote, shared out sub-pixel, where not. All
-    answers lie on one grid.
+    `distances` tell how many frames after it the keyframes are; below zero: before. Each proposal
+    weighs `exp(-residual / residual_scale - frames / time_scale)`. Class scores are averaged where
+    the answers have them; labels vote, shared out sub-pixel, where not. All answers lie on one
+    grid.
 
     Raises
     ------
@@ -194,20 +200,19 @@ def blend(
         Without a proposal.
     """
     if not proposals:
-        raise ValueError(f"no proposal for frame {index}")
-    weights = _time_weights(proposals, index, settings)
+        raise ValueError("no proposal for a frame")
+    weights = _time_weights(distances, settings)
     return _Poll.of(proposals, weights, luma, size, settings).decided()
 
 
 def _time_weights(
-    proposals: Sequence[Proposal], index: int, settings: BlendSettings, fresh: float | None = None
+    distances: Sequence[float], settings: BlendSettings, fresh: float | None = None
 ) -> list[float]:
-    """Return what each keyframe weighs on frame `index` by its distance, and beside fresher ones.
+    """Return what each keyframe weighs on a frame by its distance, and beside fresher ones.
 
     The freshest is the nearest on a keyframe's own side, or an answer on the frame itself of
     weight `fresh`.
     """
-    distances = [proposal.anchor.index - index for proposal in proposals]
     nearest = min(map(abs, distances)) if fresh is None else 0
     # Only ratios count: the nearest keeps a weight where its distance is many time scales.
     lift = max(0.0, nearest / settings.time_scale - MOST_TIME_SCALES)

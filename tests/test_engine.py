@@ -380,6 +380,33 @@ def test_the_past_alone_never_overrules_a_fresh_answer(disc):
         assert np.all(result.segmentation.labels == 1 + (result.frame.index >= 8))
 
 
+@pytest.mark.parametrize("scores", [False, True], ids=["labels", "scores"])
+def test_an_answer_grows_old_by_what_happens_and_not_by_time(scores):
+    """Nothing changes until something enters; the segmenter then sees all else in another way."""
+    scene = moving_shapes(
+        [_disc(appears_at=24, velocity=(4.0, 0.0))], width=320, height=192, frame_count=31
+    )
+
+    class Changing(TruthSegmenter):
+        def segment(self, frame):
+            labels = np.full((192, 320), 1 + (frame.index >= 24), np.uint8)
+            if not scores:
+                return Prediction(Placement.stretch(labels.shape, frame.size), labels=labels)
+            found = np.eye(11, dtype=np.float32)[labels] * np.float32(0.5)
+            return Prediction(Placement.stretch(labels.shape, frame.size), scores=found)
+
+    engine = Engine(
+        Changing(scene),
+        DisFlow("fast"),
+        policy=IntervalPolicy(30),
+        settings=EngineSettings(keyframes_per_side=1, blend=BlendSettings(smoothing=0.0)),
+    )
+    results = [r for frame in _frames(scene) for r in engine.push(frame)] + engine.flush()
+    shares = [np.mean(result.segmentation.labels == 1) for result in results]
+    assert min(shares[:24]) > 0.99
+    assert max(shares[28:]) < 0.5
+
+
 def test_what_no_keyframe_explains_has_no_confidence_and_may_be_void():
     scene = moving_shapes([_disc(velocity=(0.0, 0.0))], width=320, height=192, frame_count=9)
     frames = _frames(scene)
