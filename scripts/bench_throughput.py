@@ -12,6 +12,8 @@ floor   a run with overlay against a plain PyAV transcode with the overlay's enc
         a call takes where nothing else runs
 speed   keyframes every 25 frames (4 %) against the same model on every frame in this pipeline, and
         against the loop that people write: OpenCV reads, resizes, blends and writes
+workers --workers against one process
+ray     --ray on this machine against --workers, as many each
 memory  peak of a run of --seconds and of ten times that, less that of a process that only loads and
         calls the model
 """
@@ -274,6 +276,31 @@ def bench_speed(bench: Bench, table: Table, *, seconds: float) -> dict[str, list
     return found
 
 
+def bench_shared(
+    bench: Bench, table: Table, *, workers: int, parts: Sequence[str]
+) -> dict[str, list[Timing]]:
+    """Add the rows of several workers: against one, and on Ray."""
+    kinds: dict[str, tuple[str, ...]] = {f"--workers {workers}": ("--workers", str(workers))}
+    if "workers" in parts:
+        kinds = {"one process": ()} | kinds
+    if "ray" in parts:
+        kinds["--ray"] = ("--ray", "--workers", str(workers))
+    found: dict[str, list[Timing]] = {}
+    for round_ in range(bench.runs):
+        # Whoever is first finds the machine as the last one left it: all take their turns.
+        order = list(kinds)[round_ % len(kinds) :] + list(kinds)[: round_ % len(kinds)]
+        for name in order:
+            found.setdefault(name, []).append(bench.run(*kinds[name]))
+    bars = {"one process": "", "--ray": "≤ 1.1"}
+    shared = found[f"--workers {workers}"]
+    for name, bar in bars.items():
+        if name in found:
+            both = zip(found[name], shared, strict=True)
+            walls = [(other.wall_s, own.wall_s) for other, own in both]
+            table.add_row(*_ratios(f"wall, {name} / --workers {workers}", walls, bar))
+    return found
+
+
 def _cut(video: Path, seconds: float, out: Path) -> None:
     with av.open(str(video)) as source, av.open(str(out), "w") as target:
         pictures = source.streams.video[0]
@@ -312,6 +339,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="VIDEO is repeated to this")
     parser.add_argument("--speed-seconds", type=float, default=20, help="of the part speed")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2, help="of the parts workers and ray")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--loop", choices=sorted(LOOPS), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -337,6 +365,8 @@ def main() -> None:
             found |= bench_floor(bench, table)
         if "speed" in options.parts:
             found |= bench_speed(bench, table, seconds=options.speed_seconds)
+        if {"workers", "ray"} & set(options.parts):
+            found |= bench_shared(bench, table, workers=options.workers, parts=options.parts)
         if "memory" in options.parts:
             found |= bench_memory(bench, table)
     Console().print(table)

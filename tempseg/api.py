@@ -131,6 +131,7 @@ def run(
     overwrite: bool = False,
     resume: bool = False,
     workers: int | None = None,
+    ray: str | None = None,
     profile: str | Path | None = None,
     observer: RunObserver | None = None,
     auditor: WorkObserver | None = None,
@@ -153,6 +154,9 @@ def run(
         checked and kept. A finished run stays as it is; where there is none, it is begun.
     workers : int, optional
         Processes that share the work, each with a model of its own; goes before `run.workers`.
+    ray : str, optional
+        Share the work on Ray instead: `local`, `auto` or a cluster's `HOST:PORT`; goes before
+        `run.ray`. There are then as many workers as the cluster has processors, or `workers`.
     profile : str or Path, optional
         Where to write what each thread did when, for Perfetto.
     observer : RunObserver, optional
@@ -176,8 +180,10 @@ def run(
         is finished and its audit fails; `out` then holds everything else.
     """
     effective = effective_config(config, model)
-    if workers is not None:
-        effective = load_config(overrides=effective.set_keys() | {"run.workers": workers})
+    divided: dict[str, object] = {"run.workers": workers, "run.ray": ray}
+    chosen = {key: value for key, value in divided.items() if value is not None}
+    if chosen:
+        effective = load_config(overrides=effective.set_keys() | chosen)
     folder = RunFolder(out, overwrite=overwrite, resume=resume)
     if effective.keyframe.guard and not resume:
         effective = guarded(str(source), effective)

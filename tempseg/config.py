@@ -154,6 +154,8 @@ class RunConfig(_Section):
 
     chunk_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     workers: Annotated[int, Field(ge=1, le=256)] = 1
+    ray: str = ""
+    storage: str = ""
     audit: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 

@@ -46,6 +46,7 @@ def run_each(
     overwrite: bool = False,
     resume: bool = False,
     workers: int | None = None,
+    ray: str | None = None,
     command: Sequence[str] = (),
     run_one: Callable[..., RunSummary] = run,
 ) -> Iterator[Outcome]:
@@ -57,7 +58,7 @@ def run_each(
         Each as for `run`. NAME is a file's name without its ending, more of the path where two
         would be alike.
     out : str or Path
-    model, config, overwrite, resume, workers, command
+    model, config, overwrite, resume, workers, ray, command
         As for `run`.
     run_one : callable
         In place of `run`, such as one that shows its progress.
@@ -78,6 +79,7 @@ def run_each(
                 overwrite=overwrite,
                 resume=resume,
                 workers=workers,
+                ray=ray,
                 command=command,
             )
         except TempsegError as error:

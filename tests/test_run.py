@@ -376,7 +376,7 @@ def test_help_loads_no_numerics():
     code = (
         "import sys\nfrom tempseg.cli import app\n"
         "try:\n    app.app(['run', '--help'])\nexcept SystemExit:\n    pass\n"
-        "print([m for m in ('numpy', 'cv2', 'av', 'numba') if m in sys.modules])"
+        "print([m for m in ('numpy', 'cv2', 'av', 'numba', 'ray', 'fsspec') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -17,7 +17,7 @@ from tempseg.cli.plan import plan_command
 from tempseg.cli.probe import probe_command
 from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
-from tempseg.cli.run import run_command
+from tempseg.cli.run import RunCommand, run_command
 from tempseg.cli.tune import tune_command
 from tempseg.errors import ModelTimeoutError, RunError, TempsegError
 
@@ -57,7 +57,7 @@ def _tempseg(
     pass
 
 
-app.command("run")(run_command)
+app.command("run", cls=RunCommand)(run_command)
 app.command("plan")(plan_command)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,17 +11,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from typer._click import Context
 
     from tempseg.api import RunSummary
     from tempseg.config import Config
 
-__all__ = ["run_command"]
+__all__ = ["RunCommand", "run_command"]
+
+_RAY_ADDRESS = re.compile(r"auto|local|ray://.+|[\w.\-]+:\d+|\[[0-9a-fA-F:.]+\]:\d+")
+
+
+class RunCommand(TyperCommand):
+    """Takes `--ray` with an address and without one, also before a source."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Give `--ray` the value that it has when it stands alone."""
+        end = args.index("--") if "--" in args else len(args)
+        given: list[str] = []
+        options = iter(args[:end])
+        for option in options:
+            if option != "--ray":
+                given.append(option)
+                continue
+            following = next(options, None)
+            if following is not None and _RAY_ADDRESS.fullmatch(following):
+                given.append(f"--ray={following}")
+                continue
+            given.append(f"--ray={os.environ.get('RAY_ADDRESS') or 'local'}")
+            given += [] if following is None else [following]
+        return super().parse_args(ctx, [*given, *args[end:]])
 
 
 def run_command(
@@ -90,6 +117,14 @@ def run_command(
             "--workers", metavar="N", min=1, max=256, help="Processes that share the work."
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            help="Share the work on Ray: this machine, or a cluster's HOST:PORT or auto.",
+        ),
+    ] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Write DIR/trace.json, for ui.perfetto.dev.")
     ] = False,
@@ -111,6 +146,7 @@ def run_command(
         "source.start": start,
         "source.end": end,
         "run.workers": workers,
+        "run.ray": ray,
         "run.audit": audit,
     }
     overrides: list[str | tuple[str, object]] = list(settings or [])

@@ -13,7 +13,7 @@ from tempseg.outputs import CHUNKS
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
 
-__all__ = ["CHUNK_FILES", "ChunkFolder", "Ledger"]
+__all__ = ["CHUNK_FILES", "RECORD", "ChunkFolder", "Ledger", "is_whole"]
 
 CHUNK_FILES = ("masks.mkv", "overlay.mp4", "frames.csv")
 RECORD = "chunk.json"
@@ -146,14 +146,24 @@ class Ledger:
         folder = self.chunks / chunk.name
         try:
             record = ChunkRecord.read(folder / RECORD)
-            whole = record.is_of(chunk, run) and all(
-                (folder / name).stat().st_size == record.sizes[name]
-                and _sha256(folder / name) == digest
-                for name, digest in record.sha256.items()
-            )
+            whole = record.is_of(chunk, run) and is_whole(record, folder)
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return record if whole else None
+
+
+def is_whole(record: ChunkRecord, folder: Path) -> bool:
+    """Tell whether a chunk's files have the sizes and hashes of its record.
+
+    Raises
+    ------
+    OSError
+        When one is not there or cannot be read.
+    """
+    return all(
+        (folder / name).stat().st_size == record.sizes[name] and _sha256(folder / name) == digest
+        for name, digest in record.sha256.items()
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -1,69 +1,62 @@
-"""Chunks in several local processes, of which one may die."""
+"""Chunks shared out among workers, of which any may die."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import logging
 import os
-import signal
-import subprocess
 import sys
 from collections import Counter, deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
 
 from tempseg.errors import RunError
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
+from tempseg.runners.crew import Crew, Share
 from tempseg.runners.executor import Progress
-from tempseg.runners.worker import Begin, Done, Failed, Ready, Setup, Wants, Wrote
+from tempseg.runners.worker import Done, Failed, Logged, Ready, Setup, Wants, Wrote
 from tempseg.types import SegmenterInfo
 
 __all__ = ["WorkerPool"]
 
+_log = logging.getLogger(__name__)
+
 MOST_RETRIES = 2
 """How often a chunk is done again whose worker died."""
-
-_THREAD_VARIABLES = (
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"),
-    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TEMPSEG_THREADS"),
-)
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    name: str
-    process: subprocess.Popen[bytes]
-    line: Connection
     taken: list[Chunk] = field(default_factory=list)
     ready: bool = False
     waits: bool = False
 
 
 class WorkerPool:
-    """Runs chunks in processes of their own, each with a model, and replaces those that die.
+    """Runs chunks in workers, each with a model of its own, and replaces those that die.
 
-    Processor threads are shared out among them where `segmenter.threads` leaves it open. A chunk
-    whose worker died is done again by another, and alone, so that it is known which it was.
+    Processor threads are shared out among them where `segmenter.threads` leaves it open. A worker
+    has two chunks at most: it may read one while it writes the other. A chunk whose worker died is
+    done again by another, and alone, so that it is known which it was.
 
     Parameters
     ----------
     plan : ChunkPlan
-    workers : int
-        At most; no more than there are chunks.
+    crew : Crew
+        Where workers come from.
     """
 
-    def __init__(self, plan: ChunkPlan, workers: int) -> None:
+    def __init__(self, plan: ChunkPlan, crew: Crew) -> None:
         self._plan = plan
-        self._count = workers
+        self._crew = crew
+        self._share = Share(1, 1, 1.0)
         self._started = 0
-        self._workers: list[_Worker] = []
+        self._workers: dict[str, _Worker] = {}
         self._info: SegmenterInfo | None = None
-        self._begin: Begin | None = None
+        self._begin: Callable[[str], None] | None = None
         self._waiting: deque[Chunk] = deque()
         self._deaths: Counter[int] = Counter()
         self._written: dict[int, Wrote] = {}
@@ -72,13 +65,14 @@ class WorkerPool:
 
     def __enter__(self) -> WorkerPool:
         try:
-            for _ in range(self._count):
+            self._share = self._crew.gather(self._plan)
+            for _ in range(self._share.workers):
                 self._start()
             while self._info is None:
-                for worker, message in self._messages():
-                    self._take(worker, message)
+                for name, message in self._crew.listen():
+                    self._take(name, message)
         except BaseException:
-            self._stop()
+            self._crew.dismiss()
             raise
         return self
 
@@ -88,7 +82,7 @@ class WorkerPool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop()
+        self._crew.dismiss()
 
     @property
     def info(self) -> SegmenterInfo:
@@ -108,69 +102,46 @@ class WorkerPool:
         RunError
             When a chunk's worker died again and again.
         """
-        self._begin = Begin(str(folder), run)
+
+        def begin(name: str) -> None:
+            self._crew.send(name, self._crew.begin(name, folder, run))
+
+        self._begin = begin
         self._waiting = deque(chunks)
         left = len(chunks)
-        for worker in self._workers:
+        for name, worker in self._workers.items():
             if worker.ready:
-                self._tell(worker, self._begin)
+                begin(name)
         while left:
-            for worker, message in self._messages():
+            for name, message in self._crew.listen():
                 if isinstance(message, Done):
+                    number = message.record.number
+                    self._crew.collect(name, message.record, folder)
                     left -= 1
-                    worker.taken = [
-                        chunk for chunk in worker.taken if chunk.number != message.record.number
-                    ]
-                    self._written.pop(message.record.number, None)
+                    worker = self._workers[name]
+                    worker.taken = [chunk for chunk in worker.taken if chunk.number != number]
+                    self._written.pop(number, None)
                     yield message.record
-                elif message is None:
-                    self._bury(worker, progress)
                 else:
-                    self._take(worker, message, progress)
+                    self._take(name, message, progress)
             self._hand_out()
 
     def _start(self) -> None:
         self._started += 1
-        ours, theirs = Pipe()
-        threads = max(1, min(8, _cpus() // self._count))
-        # Libraries that read these when they are imported; what the user set stands.
-        shares = {name: str(threads) for name in _THREAD_VARIABLES}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tempseg.runners.worker", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env={**shares, **os.environ},
-            # Out of reach of the terminal's Ctrl-C, which this process answers.
-            process_group=0,
+        name, share = f"worker {self._started}", self._share
+        self._workers[name] = _Worker()
+        self._crew.start(
+            Setup(self._plan, name, share.threads, tuple(sys.path), every_s=share.every_s)
         )
-        theirs.close()
-        worker = _Worker(f"worker {self._started}", process, ours)
-        self._workers.append(worker)
-        self._tell(worker, Setup(self._plan, worker.name, threads, tuple(sys.path)))
 
-    def _tell(self, worker: _Worker, message: object) -> None:
-        # A worker that has died is found when it is listened to.
-        with contextlib.suppress(OSError):
-            worker.line.send(message)
-
-    def _messages(self) -> list[tuple[_Worker, object]]:
-        """Return what workers say, waiting for something; none for one that is gone."""
-        by_line = {worker.line: worker for worker in self._workers}
-        found: list[tuple[_Worker, object]] = []
-        for line in wait(list(by_line)):
-            assert isinstance(line, Connection)
-            message: object = None
-            with contextlib.suppress(EOFError, OSError):
-                message = line.recv()
-            found.append((by_line[line], message))
-        return found
-
-    def _take(self, worker: _Worker, message: object, progress: Progress | None = None) -> None:
+    def _take(self, name: str, message: object, progress: Progress | None = None) -> None:
+        worker = self._workers[name]
         if isinstance(message, Ready):
             self._info = message.info
             worker.ready = True
+            self._failed_starts = 0
             if self._begin is not None:
-                self._tell(worker, self._begin)
+                self._begin(name)
         elif isinstance(message, Wants):
             worker.waits = True
         elif isinstance(message, Wrote) and progress is not None:
@@ -181,16 +152,18 @@ class WorkerPool:
                 before.keyframes + message.keyframes,
             )
             progress(message.frames, message.keyframes)
+        elif isinstance(message, Logged):
+            logging.getLogger(message.logger).log(message.level, "%s", message.text)
         elif isinstance(message, Failed):
             # What an error comes of is not sent along with it.
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             raise message.error from full if message.full else None
         elif message is None:
-            self._bury(worker, progress)
+            self._bury(name, progress)
 
     def _hand_out(self) -> None:
         """Give chunks to the workers that wait for one."""
-        for worker in self._workers:
+        for name, worker in self._workers.items():
             if not self._waiting:
                 return
             # A worker may read its next chunk while it writes the last, unless one of both has
@@ -200,16 +173,20 @@ class WorkerPool:
                 chunk = self._waiting.popleft()
                 worker.taken.append(chunk)
                 worker.waits = False
-                self._tell(worker, chunk)
+                self._crew.send(name, chunk)
 
     def _died_with(self, chunk: Chunk) -> bool:
         return self._deaths[chunk.number] > 0
 
-    def _bury(self, worker: _Worker, progress: Progress | None) -> None:
+    def _bury(self, name: str, progress: Progress | None) -> None:
         """Put back what a worker had that is gone, and start another."""
-        self._workers.remove(worker)
-        worker.line.close()
-        status = worker.process.wait()
+        worker = self._workers.pop(name)
+        ended = self._crew.bury(name)
+        if worker.taken:
+            again = " and ".join(str(chunk.number) for chunk in worker.taken)
+            _log.warning(
+                "%s: a worker is gone (%s) with chunk %s", self._plan.video.name, ended, again
+            )
         for chunk in reversed(worker.taken):
             self._deaths[chunk.number] += 1
             self._waiting.appendleft(chunk)
@@ -217,46 +194,22 @@ class WorkerPool:
             if wrote is not None and progress is not None:
                 progress(-wrote.frames, -wrote.keyframes)
             if self._deaths[chunk.number] > MOST_RETRIES:
-                raise RunError(self._told_of(chunk, status))
+                raise RunError(self._told_of(chunk, ended))
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts > MOST_RETRIES:
                 raise RunError(
                     f"{self._failed_starts} workers died while they loaded the model "
-                    f"({_ended(status)}); run with --workers 1 to see why"
+                    f"({ended}); {self._crew.to_see_why}"
                 )
         if self._waiting or self._info is None:
             self._start()
 
-    def _told_of(self, chunk: Chunk, status: int) -> str:
+    def _told_of(self, chunk: Chunk, ended: str) -> str:
         video = self._plan.video
         begin = chunk.part.begin if chunk.part.begin is not None else self._plan.first_pts
         where = f"chunk {chunk.number}, from {float(begin * video.time_base):.2f} s"
         return (
             f"{video.name}: {where}: its worker died {self._deaths[chunk.number]} times "
-            f"({_ended(status)}); run with --workers 1 to see why, or with fewer if memory is short"
+            f"({ended}); {self._crew.to_see_why}"
         )
-
-    def _stop(self) -> None:
-        """Leave no process behind."""
-        for worker in self._workers:
-            worker.line.close()
-            worker.process.kill()
-        for worker in self._workers:
-            worker.process.wait()
-        self._workers = []
-
-
-def _cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _ended(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"

@@ -20,7 +20,9 @@ from tempseg.runners.executor import ChunkExecutor, InProcess
 from tempseg.runners.fingerprint import changes, fingerprint, run_hash
 from tempseg.runners.joining import RunJoiner
 from tempseg.runners.ledger import Ledger
+from tempseg.runners.on_ray import RayActors
 from tempseg.runners.pool import WorkerPool
+from tempseg.runners.processes import LocalProcesses
 from tempseg.runners.space import check_space, is_full, shortage_bytes, told_bytes
 from tempseg.runners.trace import Trace
 from tempseg.runners.work import SeamError
@@ -91,8 +93,8 @@ def run_source(
     RunError
         When the run fails on the way.
     """
-    if profile is not None and config.run.workers > 1:
-        raise ConfigError("--profile follows one process; leave run.workers at 1")
+    if profile is not None and (config.run.workers > 1 or config.run.ray):
+        raise ConfigError("--profile follows one process; leave run.workers at 1, and out run.ray")
     plan = plan_run(source, config)
     if folder.would_replace(plan.video.name):
         raise OutputError(
@@ -113,8 +115,15 @@ def run_source(
 
 
 def _executor(plan: ChunkPlan, segmenter: Segmenter | None, trace: Trace | None) -> ChunkExecutor:
-    workers = min(plan.config.run.workers, len(plan.chunks))
-    return WorkerPool(plan, workers) if workers > 1 else InProcess(plan, segmenter, trace=trace)
+    wanted = plan.config.run
+    if wanted.ray:
+        # One worker is the default of processes; a cluster's is as many as it has room for.
+        given = wanted.workers if "workers" in wanted.model_fields_set else None
+        return WorkerPool(plan, RayActors(wanted.ray, workers=given, storage=wanted.storage))
+    workers = min(wanted.workers, len(plan.chunks))
+    if workers > 1:
+        return WorkerPool(plan, LocalProcesses(workers))
+    return InProcess(plan, segmenter, trace=trace)
 
 
 class _Run:

@@ -14,17 +14,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from tempseg.build import build_segmenter
 from tempseg.errors import RunError, TempsegError
+from tempseg.protocols import Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.space import is_full
 from tempseg.types import FrameResult, Origin, SegmenterInfo
 
-__all__ = ["Begin", "Done", "Failed", "Ready", "Setup", "Wants", "Wrote", "main"]
-
-_EVERY_S = 0.2
+__all__ = [
+    *("Begin", "Done", "Failed", "Logged", "Ready", "Setup", "Wants", "Wrote"),
+    *("Line", "Site", "main", "serve"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Setup:
     name: str
     threads: int
     import_path: tuple[str, ...]
+    every_s: float
+    """How often it tells of what it has written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,42 @@ class Failed:
     full: bool = False
 
 
-class _Line:
-    """The connection to the pool, for several threads."""
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line of the log, where the worker's own is not the run's."""
+
+    logger: str
+    level: int
+    text: str
+
+
+class Line(Protocol):
+    """What a worker and its pool say to one another, for several threads."""
+
+    told: queue.Queue[Any]
+    """What the pool says."""
+
+    def send(self, message: object) -> None:
+        """Tell the pool."""
+
+
+class Site:
+    """Where a worker works: on the machine of the run."""
+
+    def load(self, plan: ChunkPlan) -> tuple[ChunkPlan, Segmenter]:
+        """Return the plan, as it holds there, and the model."""
+        return plan, build_segmenter(plan.config, first_mask=plan.first_mask)
+
+    def begin(self, begin: Begin) -> Path:
+        """Return the folder to write chunks into."""
+        return Path(begin.folder)
+
+    def deliver(self, record: ChunkRecord) -> None:
+        """Hand over a finished chunk."""
+
+
+class _Pipe:
+    """A line to the pool's process on this machine."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -111,10 +150,18 @@ def main() -> None:
     connection = Connection(int(sys.argv[1]))
     setup: Setup = connection.recv()
     sys.path[:] = setup.import_path
-    line = _Line(connection)
+    line = _Pipe(connection)
     threading.Thread(target=line.listen, name="tempseg-line", daemon=True).start()
+    serve(line, setup, Site())
+    # Threads of model runtimes may still run; nothing of theirs is to be kept.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def serve(line: Line, setup: Setup, site: Site) -> None:
+    """Load the model and run chunks until the pool has no more; tell it what goes wrong."""
     try:
-        _work(line, setup)
+        _work(line, setup, site)
     except TempsegError as error:
         line.send(Failed(error, full=is_full(error)))
     except Exception as error:  # noqa: BLE001 - the pool's process tells it, as it would its own
@@ -122,23 +169,20 @@ def main() -> None:
         failure = RunError(f"unexpected {type(error).__name__} in a worker: {error}")
         failure.add_note(told)
         line.send(Failed(failure))
-    # Threads of model runtimes may still run; nothing of theirs is to be kept.
-    sys.stderr.flush()
-    os._exit(0)
 
 
-def _work(line: _Line, setup: Setup) -> None:
+def _work(line: Line, setup: Setup, site: Site) -> None:
     import cv2
 
-    from tempseg.build import build_segmenter
     from tempseg.runners.work import ChunkRunner
 
     cv2.setNumThreads(setup.threads)
-    segmenter = build_segmenter(setup.plan.config, first_mask=setup.plan.first_mask)
+    plan, segmenter = site.load(setup.plan)
     line.send(Ready(segmenter.info))
     begin: Begin = line.told.get()
-    runner = ChunkRunner(setup.plan, segmenter, run=begin.run, process=setup.name)
-    counter = _Counter(line)
+    folder = site.begin(begin)
+    runner = ChunkRunner(plan, segmenter, run=begin.run, process=setup.name)
+    counter = _Counter(line, every_s=setup.every_s)
 
     def wanted() -> Iterator[Chunk]:
         while True:
@@ -151,21 +195,23 @@ def _work(line: _Line, setup: Setup) -> None:
 
     records = runner.run(
         wanted(),
-        Path(begin.folder),
+        folder,
         advance=counter.count,
         # The thread that waits for the next chunk must end too.
         stopping=lambda: line.told.put(None),
     )
     for record in records:
         counter.finish()
+        site.deliver(record)
         line.send(Done(record))
 
 
 class _Counter:
-    """Tells the pool of written frames, a few times a second."""
+    """Tells the pool of written frames, now and then."""
 
-    def __init__(self, line: _Line) -> None:
+    def __init__(self, line: Line, *, every_s: float) -> None:
         self._line = line
+        self._every_s = every_s
         self._expected: queue.Queue[int] = queue.Queue()
         self._number: int | None = None
         self._since = Wrote(0, 0, 0)
@@ -183,7 +229,7 @@ class _Counter:
             frames=since.frames + 1,
             keyframes=since.keyframes + (result.origin is Origin.SEGMENTED),
         )
-        if time.monotonic() - self._told_s > _EVERY_S:
+        if time.monotonic() - self._told_s > self._every_s:
             self.flush()
 
     def flush(self) -> None:

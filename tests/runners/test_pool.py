@@ -18,6 +18,7 @@ from tempseg.config import load_config
 from tempseg.errors import ModelError, RunError
 from tempseg.runners.chunks import plan_run
 from tempseg.runners.pool import WorkerPool
+from tempseg.runners.processes import LocalProcesses
 from tempseg.video import open_source
 
 from ..video.clips import damage, write_clip
@@ -155,12 +156,12 @@ def test_workers_share_the_processors(material, monkeypatch):
             raise OSError("enough is known")
         return own(*arguments, **options)
 
-    monkeypatch.setattr("tempseg.runners.pool._cpus", lambda: 6)
-    monkeypatch.setattr("tempseg.runners.pool.subprocess.Popen", watched)
+    monkeypatch.setattr("tempseg.runners.processes.cpus", lambda: 6)
+    monkeypatch.setattr("tempseg.runners.processes.subprocess.Popen", watched)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     config = load_config(overrides=CONFIG | {"segmenter.model": material.model})
     with pytest.raises(OSError, match="enough"):
-        WorkerPool(plan_run(str(material.clip), config), 2).__enter__()
+        WorkerPool(plan_run(str(material.clip), config), LocalProcesses(2)).__enter__()
     assert _children() == []
     assert [env["TEMPSEG_THREADS"] for env in started] == ["3", "3"]
     assert {env["OMP_NUM_THREADS"] for env in started} == {"5"}
@@ -170,5 +171,5 @@ def test_no_more_workers_than_chunks(material, tmp_path, monkeypatch):
     def none(*arguments, **options):
         raise AssertionError("a process was started")
 
-    monkeypatch.setattr("tempseg.runners.pool.subprocess.Popen", none)
+    monkeypatch.setattr("tempseg.runners.processes.subprocess.Popen", none)
     material.run(tmp_path / "run", workers=4, config={"run.chunk_s": 0.0})

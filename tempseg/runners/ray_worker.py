@@ -1,0 +1,101 @@
+"""What runs in an actor: a worker that speaks with its pool through Ray."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import queue
+import shutil
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tempseg.runners.ray_site import RaySite
+
+__all__ = ["RayWorker"]
+
+_MOST_WAITING = 1000
+"""Messages that a worker writes before it waits for the pool to take them."""
+
+_LISTENED_S = 10.0
+
+
+class RayWorker:
+    """A worker in an actor, which takes several calls at once.
+
+    Parameters
+    ----------
+    packed : bytes
+        Setup and site, pickled: what they need is imported after the threads are told.
+    threads : mapping of environment variable to value
+    import_path : sequence of str
+        Where the run's machine finds modules; of use where it is the same machine.
+    """
+
+    def __init__(
+        self, packed: bytes, *, threads: dict[str, str], import_path: Sequence[str]
+    ) -> None:
+        # What the user set stands.
+        for name, value in threads.items():
+            os.environ.setdefault(name, value)
+        sys.path += [entry for entry in import_path if entry not in sys.path]
+        self._line = _Calls()
+        self._site: RaySite | None = None
+        logging.getLogger("tempseg").addHandler(_ToPool(self._line))
+        threading.Thread(
+            target=self._serve, args=[packed], name="tempseg-worker", daemon=True
+        ).start()
+
+    def _serve(self, packed: bytes) -> None:
+        from tempseg.runners.worker import serve
+
+        setup, self._site = pickle.loads(packed)
+        self._line.send(self._site.placed())
+        serve(self._line, setup, self._site)
+
+    def tell(self, message: object) -> None:
+        """Take what the pool says."""
+        self._line.told.put(message)
+
+    def said(self) -> list[object]:
+        """Return what the worker has to say, waiting a while for something."""
+        found: list[object] = []
+        with suppress(queue.Empty):
+            found.append(self._line.said.get(timeout=_LISTENED_S))
+            while True:
+                found.append(self._line.said.get_nowait())
+        return found
+
+    def leave(self) -> None:
+        """Remove what lies on this machine and end the process."""
+        if self._site is not None and self._site.folder is not None:
+            shutil.rmtree(self._site.folder, ignore_errors=True)
+        os._exit(0)
+
+
+class _Calls:
+    """A line made of calls."""
+
+    def __init__(self) -> None:
+        self.told: queue.Queue[Any] = queue.Queue()
+        self.said: queue.Queue[object] = queue.Queue(_MOST_WAITING)
+
+    def send(self, message: object) -> None:
+        self.said.put(message)
+
+
+class _ToPool(logging.Handler):
+    """Sends warnings to the run's own log."""
+
+    def __init__(self, line: _Calls) -> None:
+        super().__init__(logging.WARNING)
+        self._line = line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tempseg.runners.worker import Logged
+
+        self._line.send(Logged(record.name, record.levelno, record.getMessage()))

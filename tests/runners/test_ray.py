@@ -1,0 +1,422 @@
+"""Chunks on a Ray cluster of two nodes on this machine: real processes, some of them killed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import tempseg
+from tempseg.cli.app import app
+from tempseg.config import load_config
+from tempseg.errors import ConfigError, ModelError, OutputError, RunError, SourceError
+from tempseg.outputs import library_versions
+from tempseg.runners import ray_site
+from tempseg.runners.chunks import SourceState, plan_run
+from tempseg.runners.on_ray import shared_out
+from tempseg.runners.ray_site import RaySite
+from tempseg.runners.storage import Storage
+from tempseg.runners.worker import Begin
+
+from ..video.clips import write_clip
+from .conftest import CONFIG, FRAMES, digest
+
+cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = "python:tests.runners.models"
+LEARNT = CONFIG | {"segmenter.classes": "auto"}
+NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+
+
+class Watch:
+    """Counts what an observer is told, and acts once."""
+
+    def __init__(self, after=0, act=None):
+        self.frames = 0
+        self._after, self._act = after, act
+
+    def begin(self, video):
+        self.expected = video.frame_count
+
+    def advance(self, frames, keyframes):
+        self.frames += frames
+        if self._act is not None and self.frames >= self._after:
+            act, self._act = self._act, None
+            act()
+
+
+class TwoNodes:
+    """One node that runs are connected to, and one that may be lost."""
+
+    def __init__(self):
+        self._cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=NODE)
+        self._other = self._cluster.add_node(**NODE)
+
+    @property
+    def address(self):
+        return self._cluster.address
+
+    def kill_the_other(self):
+        self._cluster.remove_node(self._other, allow_graceful=False)
+        self._other = None
+
+    def mend(self):
+        if self._other is None:
+            self._other = self._cluster.add_node(**NODE)
+
+    def stop(self):
+        self._cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def _started():
+    before = os.environ.get("RAY_USAGE_STATS_ENABLED")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    nodes = TwoNodes()
+    yield nodes
+    nodes.stop()
+    os.environ.pop("RAY_USAGE_STATS_ENABLED")
+    if before is not None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = before
+
+
+@pytest.fixture
+def cluster(_started):
+    yield _started
+    _started.mend()
+
+
+@pytest.fixture(scope="module")
+def learnt(material, tmp_path_factory):
+    """The folder of a run in one process whose model answers at once."""
+    out = tmp_path_factory.mktemp("learnt") / "run"
+    tempseg.run(material.clip, out, model=f"{MODELS}:bright", config=LEARNT)
+    return out
+
+
+def test_two_nodes_give_the_bytes_of_one_process_and_tell_how_far_they_are(
+    cluster, material, whole, tmp_path
+):
+    watch = Watch()
+    material.run(tmp_path / "run", ray=cluster.address, observer=watch)
+    assert digest(tmp_path / "run") == digest(whole)
+    assert watch.frames == watch.expected == FRAMES
+    assert sorted(os.listdir(tmp_path / "run")) == sorted(os.listdir(whole))
+
+
+def test_a_node_that_is_killed_half_way_changes_no_byte(
+    cluster, material, learnt, tmp_path, caplog, capfd
+):
+    watch = Watch(30, cluster.kill_the_other)
+    tempseg.run(
+        material.clip,
+        tmp_path / "run",
+        model=f"{MODELS}:slow",
+        config=LEARNT,
+        ray=cluster.address,
+        observer=watch,
+    )
+    assert re.search(r"a worker is gone \(.*node .*\) with chunk \d", caplog.text)
+    assert digest(tmp_path / "run") == digest(learnt)
+    assert watch.frames == FRAMES
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "raylet" not in told.err
+
+
+def test_a_chunk_that_ends_its_workers_is_named_after_two_more_tries(cluster, tmp_path):
+    pictures = [np.full((48, 64, 3), 250 if 27 <= i < 31 else 90, np.uint8) for i in range(48)]
+    clip = write_clip(
+        tmp_path / "clip.mp4",
+        range(48),
+        options={"preset": "ultrafast", "g": "8", "sc_threshold": "0"},
+        frames=(av.VideoFrame.from_ndarray(picture, "rgb24") for picture in pictures),
+    )
+    with pytest.raises(
+        RunError,
+        match=r"chunk 3, from 0\.96 s: its worker died 3 times .*run without --ray to see why",
+    ):
+        tempseg.run(
+            clip,
+            tmp_path / "run",
+            model=f"{MODELS}:deadly",
+            config=LEARNT | {"run.chunk_s": 0.3},
+            ray=cluster.address,
+        )
+    left = os.listdir(tmp_path / "run" / "partial" / "chunks")
+    assert {"00000", "00001", "00002"} <= {name for name in left if name.isdigit()}
+    assert "00003" not in left
+    assert not [name for name in left if name.startswith("worker")]
+
+
+def test_a_model_that_cannot_be_loaded_or_fails_is_told_as_with_workers(
+    cluster, material, tmp_path
+):
+    with pytest.raises(ModelError, match="no module 'nowhere'"):
+        tempseg.run(
+            material.clip,
+            tmp_path / "run",
+            model="python:nowhere:f",
+            config=CONFIG,
+            ray=cluster.address,
+        )
+    assert not (tmp_path / "run").exists()
+    with pytest.raises((ModelError, RunError), match="the function raised RuntimeError"):
+        tempseg.run(
+            material.clip,
+            tmp_path / "run",
+            model="python:tests.segmenters.functions:breaks",
+            config=CONFIG | {"segmenter.classes": "binary"},
+            ray=cluster.address,
+        )
+
+
+def test_chunks_come_through_storage(cluster, material, whole, tmp_path, monkeypatch):
+    taken = []
+    own = Storage.take
+
+    def watched(self, folder):
+        own(self, folder)
+        taken.append(folder.name)
+
+    monkeypatch.setattr(Storage, "take", watched)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    material.run(
+        tmp_path / "run",
+        ray=cluster.address,
+        config={"run.storage": f"file://{tmp_path / 'storage'}"},
+    )
+    assert digest(tmp_path / "run") == digest(whole)
+    assert sorted(taken) == [f"{number:05d}" for number in range(5)]
+    assert list((tmp_path / "storage").iterdir()) == []
+
+
+def test_a_chunk_that_storage_has_harmed_does_not_count(cluster, material, tmp_path, monkeypatch):
+    own = Storage.take
+
+    def harmed(self, folder):
+        own(self, folder)
+        with (folder / "masks.mkv").open("r+b") as file:
+            file.seek(100)
+            file.write(b"\x00harm")
+
+    monkeypatch.setattr(Storage, "take", harmed)
+    with pytest.raises((OutputError, RunError), match=r"is not what node [\d.]+ has written"):
+        material.run(
+            tmp_path / "run",
+            ray=cluster.address,
+            config={"run.storage": f"file://{tmp_path / 'storage'}"},
+        )
+
+
+def test_ctrl_c_ends_a_cluster_of_its_own_and_what_is_done_is_gone_on_with(
+    material, learnt, tmp_path
+):
+    out = tmp_path / "run"
+    sets = [f"--set={key}={value}" for key, value in LEARNT.items() if key != "output.report"]
+    running = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tempseg", "run", "--ray", str(material.clip), "--no-report"),
+            *("--model", f"{MODELS}:slow", "--out", str(out), "--workers", "2", *sets),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    end = time.monotonic() + 120
+    while not (out / "partial" / "chunks" / "00000").exists():
+        assert running.poll() is None, running.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    below = _below(running.pid)
+    assert len(below) > 3
+    start = time.monotonic()
+    os.killpg(running.pid, signal.SIGINT)
+    told, errors = running.communicate(timeout=20)
+    assert time.monotonic() - start < 5
+    assert running.returncode == 1
+    assert told == ""
+    assert re.fullmatch(
+        r"error: interrupted; what was done is in .*; go on with: tempseg run --ray .* --resume\n",
+        errors,
+    )
+    end = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in below):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    tempseg.run(material.clip, out, model=f"{MODELS}:slow", config=LEARNT, resume=True)
+    assert digest(out) == digest(learnt)
+
+
+def _below(pid):
+    """Return the processes that a process has started, and theirs."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        found += [int(child), *_below(child)]
+    return found
+
+
+def test_a_run_without_ray_installed_names_what_to_install(material, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"Ray is not installed: pip install 'tempseg\[ray\]'"):
+        material.run(tmp_path / "run", ray="local")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_cluster_that_is_not_there_is_told_at_once(material, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    start = time.monotonic()
+    with pytest.raises(ConfigError, match=rf"--ray 127\.0\.0\.1:{port}: no cluster answers there"):
+        material.run(tmp_path / "run", ray=f"127.0.0.1:{port}")
+    with pytest.raises(ConfigError, match="give HOST:PORT"):
+        material.run(tmp_path / "run", ray="head")
+    with pytest.raises(ConfigError, match="on a node of the cluster"):
+        material.run(tmp_path / "run", ray="ray://head:10001")
+    assert time.monotonic() - start < 5
+
+
+def test_storage_that_cannot_be_reached_is_told_before_anything_is_started(material, tmp_path):
+    with pytest.raises(ConfigError, match=r"run\.storage nothing://x: cannot be reached"):
+        material.run(tmp_path / "run", ray="local", config={"run.storage": "nothing://x"})
+
+
+def test_profiling_follows_one_process(material, tmp_path):
+    with pytest.raises(ConfigError, match=r"run\.ray"):
+        material.run(tmp_path / "run", ray="local", profile=tmp_path / "trace.json")
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "sources"),
+    [
+        (["--ray", "clip.mp4"], "local", ["clip.mp4"]),
+        (["clip.mp4", "--ray"], "local", ["clip.mp4"]),
+        (["--ray", "auto", "clip.mp4"], "auto", ["clip.mp4"]),
+        (["--ray", "10.0.0.1:6379", "clip.mp4"], "10.0.0.1:6379", ["clip.mp4"]),
+        (["--ray=head.example:6379", "clip.mp4"], "head.example:6379", ["clip.mp4"]),
+        (["--ray", "--no-overlay", "clip.mp4"], "local", ["clip.mp4"]),
+        (["--ray", "[::1]:6379", "a.mp4", "b.mp4"], "[::1]:6379", ["a.mp4", "b.mp4"]),
+        (["--ray", "--", "auto"], "local", ["auto"]),
+        (["clip.mp4"], None, ["clip.mp4"]),
+    ],
+)
+def test_ray_takes_an_address_or_none_before_sources_and_after(
+    given, address, sources, monkeypatch
+):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert _parsed(given) == (address, sources)
+
+
+def test_ray_alone_means_the_cluster_that_the_environment_names(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert _parsed(["--ray", "clip.mp4"]) == ("10.0.0.1:6379", ["clip.mp4"])
+
+
+def _parsed(given):
+    from typer.main import get_command
+
+    command = get_command(app).commands["run"]
+    context = command.make_context("run", ["--out", "run", *given])
+    return context.params["ray"], context.params["sources"]
+
+
+@pytest.mark.parametrize(
+    ("free", "wanted", "chunks", "expected"),
+    [
+        ([2], None, 50, (2, 1)),
+        ([16], None, 2, (2, 8)),
+        ([16], 4, 50, (4, 4)),
+        ([3, 3], 2, 50, (2, 3)),
+        ([8, 2], 2, 50, (2, 4)),
+        ([2], 6, 50, (6, 1)),
+        ([0], 6, 50, (6, 1)),
+        ([64], 1, 50, (1, 8)),
+    ],
+)
+def test_workers_share_the_processors_so_that_all_find_room(free, wanted, chunks, expected):
+    assert shared_out(free, wanted=wanted, chunks=chunks) == expected
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """A node that is not the run's."""
+    monkeypatch.setattr(ray_site, "_here", lambda: ("b", "10.0.0.2"))
+    return RaySite("a", library_versions(), stored=False)
+
+
+@pytest.fixture
+def plan(material):
+    return plan_run(
+        str(material.clip), load_config(overrides=CONFIG | {"segmenter.model": material.model})
+    )
+
+
+def test_a_node_without_the_source_or_the_model_is_named(elsewhere, plan, tmp_path):
+    state = SourceState(str(tmp_path / "clip.mp4"), 10, 0)
+    with pytest.raises(SourceError, match=r"cannot be found.*on node 10\.0\.0\.2: .*same paths"):
+        elsewhere.load(replace(plan, state=state))
+    (tmp_path / "clip.mp4").write_bytes(b"eleven byte")
+    with pytest.raises(SourceError, match=r"another file, of 11 bytes in place of 10.*10\.0\.0\.2"):
+        elsewhere.load(replace(plan, state=state))
+    config = load_config(overrides={"segmenter.model": str(tmp_path / "none.tflite")})
+    with pytest.raises(ModelError, match=r"none\.tflite.*on node 10\.0\.0\.2"):
+        elsewhere.load(replace(plan, config=config))
+
+
+def test_a_copy_of_the_source_may_have_another_date(elsewhere, plan):
+    older = replace(plan.state, modified_ns=plan.state.modified_ns - 10**9)
+    loaded, _ = elsewhere.load(replace(plan, state=older))
+    assert loaded.state == plan.state
+
+
+def test_a_node_with_other_libraries_is_refused(monkeypatch, plan):
+    monkeypatch.setattr(ray_site, "_here", lambda: ("b", "10.0.0.2"))
+    site = RaySite("a", library_versions() | {"numpy": "1.0"}, stored=False)
+    with pytest.raises(ConfigError, match=r"node 10\.0\.0\.2 .*numpy [\d.]+ in place of 1\.0"):
+        site.load(plan)
+
+
+def test_a_node_that_does_not_see_where_results_go_is_named(elsewhere, tmp_path, monkeypatch):
+    with pytest.raises(OutputError, match=r"not seen on node 10\.0\.0\.2; .*run\.storage"):
+        elsewhere.begin(Begin(str(tmp_path / "chunks" / "worker-1"), "run"))
+    stored = RaySite("a", library_versions(), stored=True)
+    with pytest.raises(OutputError, match=r"node 10\.0\.0\.2 does not see what the run wrote"):
+        stored.begin(Begin(f"file://{tmp_path / 'nothing'}", "run"))
+
+
+def test_a_cluster_without_room_is_told_while_it_is_waited_for(cluster, plan, monkeypatch, caplog):
+    from tempseg.runners import on_ray
+    from tempseg.runners.on_ray import RayActors
+    from tempseg.runners.worker import Setup
+
+    monkeypatch.setattr(on_ray, "_PATIENCE_S", 0.5)
+    crew = RayActors(cluster.address, workers=1, storage="")
+    try:
+        share = crew.gather(plan)
+        assert (share.workers, share.threads) == (1, 1)
+        # No node has this many.
+        crew.start(Setup(plan, "worker 1", 64, tuple(sys.path), every_s=1.0))
+        monkeypatch.setattr(logging.getLogger("tempseg.runners.on_ray"), "warning", _stop)
+        with pytest.raises(KeyboardInterrupt, match="no node has room"):
+            crew.listen()
+    finally:
+        crew.dismiss()
+
+
+def _stop(message, *_):
+    raise KeyboardInterrupt(message)
