@@ -111,9 +111,18 @@ app.command("tune")(tune_command)
 app.add_typer(models_app, name="models")
 
 
+class _ToStderr(logging.Handler):
+    """Writes to what stderr is now: a progress bar makes room for it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(f"{self.format(record)}\n")
+
+
 def main() -> None:
     """Run the command line; errors become one line on stderr and an exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[_ToStderr()]
+    )
     try:
         _guarded_app()
     except SystemExit as ended:

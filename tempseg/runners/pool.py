@@ -182,11 +182,6 @@ class WorkerPool:
         """Put back what a worker had that is gone, and start another."""
         worker = self._workers.pop(name)
         ended = self._crew.bury(name)
-        if worker.taken:
-            again = " and ".join(str(chunk.number) for chunk in worker.taken)
-            _log.warning(
-                "%s: a worker is gone (%s) with chunk %s", self._plan.video.name, ended, again
-            )
         for chunk in reversed(worker.taken):
             self._deaths[chunk.number] += 1
             self._waiting.appendleft(chunk)
@@ -195,6 +190,10 @@ class WorkerPool:
                 progress(-wrote.frames, -wrote.keyframes)
             if self._deaths[chunk.number] > MOST_RETRIES:
                 raise RunError(self._told_of(chunk, ended))
+        if worker.taken:
+            again = " and ".join(str(chunk.number) for chunk in worker.taken)
+            name = self._plan.video.name
+            _log.warning("%s: a worker died (%s); done again: chunk %s", name, ended, again)
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts > MOST_RETRIES:

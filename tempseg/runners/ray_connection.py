@@ -75,6 +75,8 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
                 ray.exceptions.RayError,
             ) as error:
                 told = " ".join(str(error).split())
+                if address == "auto" and isinstance(error, ConnectionError):
+                    told = "none runs on this machine; start one with `ray start --head`"
                 raise ConfigError(f"--ray {address}: cannot be joined: {told}") from error
             try:
                 yield ray

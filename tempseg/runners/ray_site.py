@@ -68,15 +68,15 @@ class RaySite(Site):
             folder = Path(begin.folder)
             if not folder.is_dir():
                 raise OutputError(
-                    f"{folder.parent}: is not seen on node {_here()[1]}; let --out lie on a disk that "
-                    "all nodes share, or set run.storage to an address that all reach"
+                    f"{folder.parent}: is not seen on node {_here()[1]}; let --out lie on a disk "
+                    "that all nodes share, or set run.storage to an address that all reach"
                 )
             return folder
         self._storage = Storage(begin.folder)
         if not self._storage.begun():
             raise OutputError(
-                f"run.storage {self._storage.url}: node {_here()[1]} does not see what the run wrote "
-                "there; choose an address that all nodes reach"
+                f"run.storage {self._storage.url}: node {_here()[1]} does not see what the run "
+                "wrote there; choose an address that all nodes reach"
             )
         self.folder = Path(tempfile.mkdtemp(prefix="tempseg-"))
         return self.folder

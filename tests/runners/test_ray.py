@@ -128,7 +128,7 @@ def test_a_node_that_is_killed_half_way_changes_no_byte(
         ray=cluster.address,
         observer=watch,
     )
-    assert re.search(r"a worker is gone \(.*node .*\) with chunk \d", caplog.text)
+    assert re.search(r"a worker died \(.*node .*\); done again: chunk \d", caplog.text)
     assert digest(tmp_path / "run") == digest(learnt)
     assert watch.frames == FRAMES
     told = capfd.readouterr()
@@ -201,6 +201,13 @@ def test_chunks_come_through_storage(cluster, material, whole, tmp_path, monkeyp
     assert digest(tmp_path / "run") == digest(whole)
     assert sorted(taken) == [f"{number:05d}" for number in range(5)]
     assert list((tmp_path / "storage").iterdir()) == []
+
+
+def test_storage_that_is_not_one_for_all_nodes_is_refused(cluster, material, tmp_path):
+    with pytest.raises(OutputError, match=r"node [\d.]+ does not see what the run wrote there"):
+        material.run(
+            tmp_path / "run", ray=cluster.address, config={"run.storage": "memory://chunks"}
+        )
 
 
 def test_a_chunk_that_storage_has_harmed_does_not_count(cluster, material, tmp_path, monkeypatch):
