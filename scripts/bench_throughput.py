@@ -21,6 +21,7 @@ memory  peak of a run of --seconds and of ten times that, less that of a process
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -29,8 +30,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import av
@@ -73,7 +74,13 @@ class Bench:
         """Return the config of a run."""
         return load_config(self.config, overrides=[("segmenter.model", self.model), *self.settings])
 
-    def run(self, *extra: str, video: Path | None = None, interval: int = INTERVAL) -> Timing:
+    def run(
+        self,
+        *extra: str,
+        video: Path | None = None,
+        interval: int = INTERVAL,
+        timed: Callable[[Sequence[str]], Timing] | None = None,
+    ) -> Timing:
         """Time the command."""
         out = self.folder / "run"
         command = [sys.executable, "-m", "tempseg", "run", str(video or self.video)]
@@ -82,7 +89,7 @@ class Bench:
         wanted = ["keyframe.policy=interval", f"keyframe.interval={interval}", *self.settings]
         for setting in wanted:
             command += ["--set", setting]
-        timing = timed(command)
+        timing = (timed or timed_alone)(command)
         totals = json.loads((out / "run.json").read_text())["totals"]
         told = {key: totals[key] for key in ("frames", "keyframes", "segmenter_s", "wall_s")}
         stages = {f"{k}_ms": v / totals["frames"] * 1000 for k, v in totals["stage_s"].items()}
@@ -94,10 +101,10 @@ class Bench:
         command += ["--config", str(self.config), "--loop", name, "--folder", str(self.folder)]
         for setting in self.settings:
             command += ["--set", setting]
-        return timed(command)
+        return timed_alone(command)
 
 
-def timed(command: Sequence[str]) -> Timing:
+def timed_alone(command: Sequence[str]) -> Timing:
     """Run a command to its end; its last line may hold figures as JSON."""
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -110,6 +117,35 @@ def timed(command: Sequence[str]) -> Timing:
         sys.exit(f"error: {' '.join(command)} ended with status {process.returncode}")
     told = json.loads(lines[-1]) if lines else {}
     return Timing(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, told)
+
+
+def timed_with_all(command: Sequence[str]) -> Timing:
+    """Run a command; its CPU time is that of all processes below it, looked at again and again.
+
+    Those that Ray starts are waited for by Ray alone, and what they took is told to nobody.
+    """
+    start = time.perf_counter()
+    ticks: dict[int, int] = {}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            for pid in _below(process.pid):
+                with contextlib.suppress(OSError):
+                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                    ticks[pid] = int(fields[11]) + int(fields[12])
+            time.sleep(0.1)
+    wall_s = time.perf_counter() - start
+    if process.returncode != 0:
+        sys.exit(f"error: {' '.join(command)} ended with status {process.returncode}")
+    return Timing(wall_s, sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), math.nan, {})
+
+
+def _below(pid: int) -> list[int]:
+    """Return a process and all that it has started."""
+    found = [pid]
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            found += _below(int(child))
+    return found
 
 
 def _transcode(bench: Bench, *, overlay: bool) -> dict[str, float]:
@@ -291,17 +327,17 @@ def bench_shared(
         # Whoever is first finds the machine as the last one left it: all take their turns.
         order = list(kinds)[round_ % len(kinds) :] + list(kinds)[: round_ % len(kinds)]
         for name in order:
-            timing = bench.run(*kinds[name])
-            # Processes that Ray has started are no children of this one.
-            cpu_s = math.nan if name == "--ray" else timing.cpu_s
-            found.setdefault(name, []).append(replace(timing, cpu_s=cpu_s))
+            timing = bench.run(*kinds[name], timed=timed_with_all)
+            found.setdefault(name, []).append(timing)
     bars = {"one process": "", "--ray": "≤ 1.1"}
     shared = found[f"--workers {workers}"]
     for name, bar in bars.items():
         if name in found:
-            both = zip(found[name], shared, strict=True)
+            both = list(zip(found[name], shared, strict=True))
             walls = [(other.wall_s, own.wall_s) for other, own in both]
             table.add_row(*_ratios(f"wall, {name} / --workers {workers}", walls, bar))
+            used = [(other.cpu_s, own.cpu_s) for other, own in both]
+            table.add_row(*_ratios(f"CPU, {name} / --workers {workers}", used, ""))
     return found
 
 

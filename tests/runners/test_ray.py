@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,7 +30,7 @@ from tempseg.runners.ray_site import RaySite
 from tempseg.runners.storage import Storage
 from tempseg.runners.worker import Begin
 
-from ..video.clips import write_clip
+from ..video.clips import damage, write_clip
 from .conftest import CONFIG, FRAMES, digest
 
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
@@ -114,6 +115,19 @@ def test_two_nodes_give_the_bytes_of_one_process_and_tell_how_far_they_are(
     assert digest(tmp_path / "run") == digest(whole)
     assert watch.frames == watch.expected == FRAMES
     assert sorted(os.listdir(tmp_path / "run")) == sorted(os.listdir(whole))
+
+
+def test_what_workers_warn_of_is_told_where_the_run_is(cluster, material, tmp_path, caplog):
+    harmed = tmp_path / "harmed.mp4"
+    shutil.copy(material.clip, harmed)
+    damage(harmed, 20, 21, 45)
+    material.run(tmp_path / "one", source=harmed)
+    warned = {record.getMessage() for record in caplog.records}
+    assert warned
+    caplog.clear()
+    material.run(tmp_path / "run", source=harmed, ray=cluster.address)
+    assert {record.getMessage() for record in caplog.records} == warned
+    assert digest(tmp_path / "one") == digest(tmp_path / "run")
 
 
 def test_a_node_that_is_killed_half_way_changes_no_byte(
