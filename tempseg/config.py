@@ -159,6 +159,11 @@ class RunConfig(_Section):
     audit: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
+    @property
+    def workers_given(self) -> int | None:
+        """As many workers as were asked for; none where that was left open."""
+        return self.workers if "workers" in self.model_fields_set else None
+
 
 class Config(_Section):
     """The whole tree.

@@ -6,11 +6,13 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from tempseg.api import ConfigLike, RunSummary, effective_config, run
 from tempseg.errors import ConfigError, RunError, SourceError, TempsegError
+from tempseg.runners.ray_connection import connected
 from tempseg.video import is_image_name
 
 __all__ = ["Outcome", "expand_inputs", "read_list", "run_each"]
@@ -66,30 +68,36 @@ def run_each(
     Raises
     ------
     ConfigError
-        When the config is wrong, or a source is named twice.
+        When the config is wrong, a source is named twice, or there is no such cluster.
     """
     effective = effective_config(config, model)
-    for source, name in zip(sources, _names(sources), strict=True):
-        folder = Path(out) / name
-        try:
-            summary = run_one(
-                source,
-                folder,
-                config=effective,
-                overwrite=overwrite,
-                resume=resume,
-                workers=workers,
-                ray=ray,
-                command=command,
-            )
-        except TempsegError as error:
-            yield Outcome(source, folder, error=error)
-        except Exception as error:  # noqa: BLE001 - the others are worth more than this one's trace
-            failure = RunError(f"{source}: unexpected {type(error).__name__}: {error}")
-            failure.__cause__ = error
-            yield Outcome(source, folder, error=failure)
-        else:
-            yield Outcome(source, folder, summary)
+    named = list(zip(sources, _names(sources), strict=True))
+    address = ray or effective.run.ray
+    with ExitStack() as cluster:
+        if address:
+            # Once for all: a cluster of its own takes seconds to start.
+            cluster.enter_context(connected(address, workers or effective.run.workers_given))
+        for source, name in named:
+            folder = Path(out) / name
+            try:
+                summary = run_one(
+                    source,
+                    folder,
+                    config=effective,
+                    overwrite=overwrite,
+                    resume=resume,
+                    workers=workers,
+                    ray=ray,
+                    command=command,
+                )
+            except TempsegError as error:
+                yield Outcome(source, folder, error=error)
+            except Exception as error:  # noqa: BLE001 - the others are worth more than its trace
+                failure = RunError(f"{source}: unexpected {type(error).__name__}: {error}")
+                failure.__cause__ = error
+                yield Outcome(source, folder, error=failure)
+            else:
+                yield Outcome(source, folder, summary)
 
 
 def expand_inputs(inputs: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
 import pickle
 import platform
 import shutil
@@ -84,13 +85,13 @@ class RayActors:
         home = self._ray.get_runtime_context().get_node_id()
         self._site = RaySite(home, library_versions(), stored=bool(self._url))
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        free = [int(node["Resources"].get("CPU", 0)) for node in nodes]
-        if self._wanted is None and not sum(free):
+        there = [int(node["Resources"].get("CPU", 0)) for node in nodes]
+        if self._wanted is None and not sum(there):
             raise ConfigError(
                 f"--ray {self._address}: the cluster has no processors now; say how many workers "
                 "to wait for with --workers"
             )
-        workers, threads = shared_out(free, wanted=self._wanted, chunks=len(plan.chunks))
+        workers, threads = shared_out(there, wanted=self._wanted, chunks=len(plan.chunks))
         return Share(workers, threads, _EVERY_S)
 
     def start(self, setup: Setup) -> None:
@@ -107,6 +108,7 @@ class RayActors:
             pickle.dumps((setup, self._site)),
             threads={name: str(setup.threads) for name in THREAD_VARIABLES},
             import_path=setup.import_path,
+            folder=os.getcwd(),
         )
         self._actors[setup.name] = _Actor(handle)
 
@@ -158,7 +160,7 @@ class RayActors:
             own.mkdir()
         except OSError as error:
             raise OutputError(f"{own}: cannot be made: {error.strerror}") from error
-        return Begin(str(own) if self._storage is None else self._storage.url, run)
+        return Begin(str(own.absolute()) if self._storage is None else self._storage.url, run)
 
     def collect(self, name: str, record: ChunkRecord, folder: Path) -> None:
         """Bring a chunk to its place, once it is known to be what was written."""
@@ -245,12 +247,12 @@ class RayActors:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def shared_out(free: Sequence[int], *, wanted: int | None, chunks: int) -> tuple[int, int]:
+def shared_out(there: Sequence[int], *, wanted: int | None, chunks: int) -> tuple[int, int]:
     """Return how many workers there should be and the processors of each.
 
     Parameters
     ----------
-    free : sequence of int
+    there : sequence of int
         Processors by node.
     wanted : int, optional
         Workers.
@@ -265,11 +267,11 @@ def shared_out(free: Sequence[int], *, wanted: int | None, chunks: int) -> tuple
     >>> shared_out([4, 2], wanted=2, chunks=100)
     (2, 2)
     """
-    count = max(1, min(chunks, wanted or sum(free)))
+    count = max(1, min(chunks, wanted or sum(there)))
     fitting = [
         threads
         for threads in range(1, MOST_THREADS + 1)
-        if sum(cpus_there // threads for cpus_there in free) >= count
+        if sum(node // threads for node in there) >= count
     ]
     return count, max(fitting, default=1)
 

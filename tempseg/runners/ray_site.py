@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ from tempseg.runners.storage import Storage
 from tempseg.runners.worker import Begin, Site
 
 __all__ = ["Placed", "RaySite"]
+
+SEEN_S = 5.0
+"""How long a network's file system may take to show a folder that has just been made elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,9 @@ class RaySite(Site):
         """Return the folder to write chunks into, once it is known that the run will see them."""
         if not self._stored:
             folder = Path(begin.folder)
+            end = time.monotonic() + SEEN_S
+            while not folder.is_dir() and time.monotonic() < end:
+                time.sleep(0.2)
             if not folder.is_dir():
                 raise OutputError(
                     f"{folder.parent}: is not seen on node {_here()[1]}; let --out lie on a disk "

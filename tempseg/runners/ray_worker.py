@@ -9,12 +9,14 @@ import queue
 import shutil
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tempseg.runners.ray_site import RaySite
+    from tempseg.runners.worker import Setup
 
 __all__ = ["RayWorker"]
 
@@ -30,32 +32,35 @@ class RayWorker:
     Parameters
     ----------
     packed : bytes
-        Setup and site, pickled: what they need is imported after the threads are told.
+        Setup and site, pickled: what they need is imported once the threads are known.
     threads : mapping of environment variable to value
     import_path : sequence of str
         Where the run's machine finds modules; of use where it is the same machine.
+    folder : str
+        The working folder of the run, for paths that begin there.
     """
 
     def __init__(
-        self, packed: bytes, *, threads: dict[str, str], import_path: Sequence[str]
+        self,
+        packed: bytes,
+        *,
+        threads: Mapping[str, str],
+        import_path: Sequence[str],
+        folder: str,
     ) -> None:
         # What the user set stands.
         for name, value in threads.items():
             os.environ.setdefault(name, value)
         sys.path += [entry for entry in import_path if entry not in sys.path]
-        self._line = _Calls()
-        self._site: RaySite | None = None
-        logging.getLogger("tempseg").addHandler(_ToPool(self._line))
-        threading.Thread(
-            target=self._serve, args=[packed], name="tempseg-worker", daemon=True
-        ).start()
-
-    def _serve(self, packed: bytes) -> None:
-        from tempseg.runners.worker import serve
-
+        # What is meant must not be looked for where Ray happens to have been started.
+        os.chdir(folder if Path(folder).is_dir() else "/")
+        setup: Setup
+        self._site: RaySite
         setup, self._site = pickle.loads(packed)
-        self._line.send(self._site.placed())
-        serve(self._line, setup, self._site)
+        self._line = _Calls()
+        logging.getLogger("tempseg").addHandler(_ToPool(self._line))
+        arguments = (self._line, setup, self._site)
+        threading.Thread(target=_serve, args=arguments, name="tempseg-worker", daemon=True).start()
 
     def tell(self, message: object) -> None:
         """Take what the pool says."""
@@ -72,9 +77,16 @@ class RayWorker:
 
     def leave(self) -> None:
         """Remove what lies on this machine and end the process."""
-        if self._site is not None and self._site.folder is not None:
+        if self._site.folder is not None:
             shutil.rmtree(self._site.folder, ignore_errors=True)
         os._exit(0)
+
+
+def _serve(line: _Calls, setup: Setup, site: RaySite) -> None:
+    from tempseg.runners.worker import serve
+
+    line.send(site.placed())
+    serve(line, setup, site)
 
 
 class _Calls:

@@ -118,8 +118,8 @@ def _executor(plan: ChunkPlan, segmenter: Segmenter | None, trace: Trace | None)
     wanted = plan.config.run
     if wanted.ray:
         # One worker is the default of processes; a cluster's is as many as it has room for.
-        given = wanted.workers if "workers" in wanted.model_fields_set else None
-        return WorkerPool(plan, RayActors(wanted.ray, workers=given, storage=wanted.storage))
+        crew = RayActors(wanted.ray, workers=wanted.workers_given, storage=wanted.storage)
+        return WorkerPool(plan, crew)
     workers = min(wanted.workers, len(plan.chunks))
     if workers > 1:
         return WorkerPool(plan, LocalProcesses(workers))

@@ -22,6 +22,7 @@ import tempseg
 from tempseg.cli.app import app
 from tempseg.config import load_config
 from tempseg.errors import ConfigError, ModelError, OutputError, RunError, SourceError
+from tempseg.many import run_each
 from tempseg.outputs import library_versions
 from tempseg.runners import ray_site
 from tempseg.runners.chunks import SourceState, plan_run
@@ -108,13 +109,38 @@ def learnt(material, tmp_path_factory):
 
 
 def test_two_nodes_give_the_bytes_of_one_process_and_tell_how_far_they_are(
-    cluster, material, whole, tmp_path
+    cluster, material, whole, tmp_path, monkeypatch
 ):
+    # Paths that begin in the run's working folder, which is not the cluster's.
+    monkeypatch.chdir(tmp_path)
+    source = os.path.relpath(material.clip, tmp_path)
     watch = Watch()
-    material.run(tmp_path / "run", ray=cluster.address, observer=watch)
+    material.run("run", source=source, ray=cluster.address, observer=watch)
     assert digest(tmp_path / "run") == digest(whole)
     assert watch.frames == watch.expected == FRAMES
     assert sorted(os.listdir(tmp_path / "run")) == sorted(os.listdir(whole))
+
+
+def test_many_sources_are_run_over_one_connection(cluster, material, tmp_path, monkeypatch):
+    import ray
+
+    joined = []
+    own = ray.init
+    monkeypatch.setattr(ray, "init", lambda **options: (joined.append(options), own(**options)))
+    copy = tmp_path / "copy.mp4"
+    shutil.copy(material.clip, copy)
+    outcomes = list(
+        run_each(
+            [str(material.clip), str(copy)],
+            tmp_path / "runs",
+            model=material.model,
+            config=CONFIG | {"run.ray": cluster.address},
+        )
+    )
+    assert [outcome.error for outcome in outcomes] == [None, None]
+    assert digest(outcomes[0].folder) == digest(outcomes[1].folder)
+    assert len(joined) == 1
+    assert not ray.is_initialized()
 
 
 def test_what_workers_warn_of_is_told_where_the_run_is(cluster, material, tmp_path, caplog):
@@ -357,7 +383,7 @@ def _parsed(given):
 
 
 @pytest.mark.parametrize(
-    ("free", "wanted", "chunks", "expected"),
+    ("there", "wanted", "chunks", "expected"),
     [
         ([2], None, 50, (2, 1)),
         ([16], None, 2, (2, 8)),
@@ -369,8 +395,8 @@ def _parsed(given):
         ([64], 1, 50, (1, 8)),
     ],
 )
-def test_workers_share_the_processors_so_that_all_find_room(free, wanted, chunks, expected):
-    assert shared_out(free, wanted=wanted, chunks=chunks) == expected
+def test_workers_share_the_processors_so_that_all_find_room(there, wanted, chunks, expected):
+    assert shared_out(there, wanted=wanted, chunks=chunks) == expected
 
 
 @pytest.fixture
@@ -413,6 +439,7 @@ def test_a_node_with_other_libraries_is_refused(monkeypatch, plan):
 
 
 def test_a_node_that_does_not_see_where_results_go_is_named(elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_site, "SEEN_S", 0.0)
     with pytest.raises(OutputError, match=r"not seen on node 10\.0\.0\.2; .*run\.storage"):
         elsewhere.begin(Begin(str(tmp_path / "chunks" / "worker-1"), "run"))
     stored = RaySite("a", library_versions(), stored=True)
