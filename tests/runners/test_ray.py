@@ -343,6 +343,27 @@ def test_storage_that_cannot_be_reached_is_told_before_anything_is_started(mater
         material.run(tmp_path / "run", ray="local", config={"run.storage": "nothing://x"})
 
 
+def test_storage_gives_back_what_was_put_there_and_is_left_empty(tmp_path):
+    store = Storage("memory://tests/of/storage")
+    store.begin()
+    assert store.begun()
+    chunk, back = tmp_path / "here" / "00003", tmp_path / "there" / "00003"
+    for folder in (chunk, back):
+        folder.mkdir(parents=True)
+    (chunk / "masks.mkv").write_bytes(b"masks")
+    (chunk / "chunk.json").write_text("{}")
+    store.put(chunk)
+    Storage(store.url).take(back)
+    assert {path.name: path.read_bytes() for path in back.iterdir()} == {
+        "masks.mkv": b"masks",
+        "chunk.json": b"{}",
+    }
+    with pytest.raises(OutputError, match=r"memory://tests/of/storage: cannot be read"):
+        store.take(back)
+    store.clear()
+    assert not store.begun()
+
+
 def test_profiling_follows_one_process(material, tmp_path):
     with pytest.raises(ConfigError, match=r"run\.ray"):
         material.run(tmp_path / "run", ray="local", profile=tmp_path / "trace.json")
