@@ -94,7 +94,7 @@ def run_source(
         When the run fails on the way.
     """
     if profile is not None and (config.run.workers > 1 or config.run.ray):
-        raise ConfigError("--profile follows one process; leave run.workers at 1, and out run.ray")
+        raise ConfigError("--profile follows one process; leave run.workers at 1 and run.ray empty")
     plan = plan_run(source, config)
     if folder.would_replace(plan.video.name):
         raise OutputError(
