@@ -11,6 +11,7 @@ from typing import Any
 
 from tempseg.errors import ConfigError
 from tempseg.runners.processes import cpus
+from tempseg.segmenters.native_log import quiet_native_log
 
 __all__ = ["connected"]
 
@@ -60,12 +61,18 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
     try:
         with _quiet():
             try:
-                ray.init(
-                    **options,
-                    log_to_driver=False,
-                    configure_logging=False,
-                    logging_level=logging.ERROR,
-                )
+                # While it tries to join a cluster it says so once a second.
+                with (
+                    contextlib.nullcontext()
+                    if address == "local"
+                    else quiet_native_log(everything=True)
+                ):
+                    ray.init(
+                        **options,
+                        log_to_driver=False,
+                        configure_logging=False,
+                        logging_level=logging.ERROR,
+                    )
             # Ray leaves the process where a cluster does not answer.
             except (
                 SystemExit,
@@ -77,6 +84,8 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
                 told = " ".join(str(error).split())
                 if address == "auto" and isinstance(error, ConnectionError):
                     told = "none runs on this machine; start one with `ray start --head`"
+                elif "RAY_AUTH_MODE" not in os.environ:
+                    told += "; where it asks for a token, set RAY_AUTH_MODE=token"
                 raise ConfigError(f"--ray {address}: cannot be joined: {told}") from error
             try:
                 yield ray
