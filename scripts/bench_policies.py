@@ -55,12 +55,15 @@ KEYS = {
 }
 """The key of each policy that sets how often the segmenter runs: from seldom to often."""
 
-FREE = {
-    "keyframe.min_interval": 1,
-    "keyframe.max_interval": 400,
-    "keyframe.drift_threshold": 1.0,
-}
+FREE = {"keyframe.min_interval": 1, "keyframe.drift_threshold": 1.0}
 """For all policies but `interval`, so that their key alone decides."""
+
+LONGEST = 3
+"""How many times the mean distance between keyframes none may exceed, as `share` has it."""
+
+
+SAME_SHARE = 0.98
+"""From this part of the wanted keyframes on, shares are equal."""
 
 
 class Answers:
@@ -111,9 +114,10 @@ class Footage:
         return results + engine.flush()
 
     def matched(self, policy: str, wanted: int, settings: dict[str, object]) -> Config:
-        """Return the config of a policy that comes nearest to so many keyframes."""
+        """Return the config of a policy that takes so many keyframes, or nearly."""
         key, seldom, often = KEYS[policy]
-        base = FREE | settings | {"keyframe.policy": policy}
+        longest = round(LONGEST * len(self.steps) / wanted)
+        base = FREE | {"keyframe.max_interval": longest} | settings | {"keyframe.policy": policy}
         best: tuple[int, Config] | None = None
         for _ in range(12):
             middle = (seldom * often) ** 0.5
@@ -121,7 +125,7 @@ class Footage:
             found = self.keyframes(config)
             if best is None or abs(found - wanted) < best[0]:
                 best = abs(found - wanted), config
-            if found == wanted:
+            if SAME_SHARE * wanted <= found <= wanted:
                 break
             if found > wanted:
                 often = middle

@@ -106,7 +106,7 @@ class KeyframeConfig(_Section):
         if self.max_interval is not None:
             return self.max_interval
         if self.policy == "share":
-            return max(round(4 / self.share), self.min_interval)
+            return max(round(3 / self.share), self.min_interval)
         return max(15 if self.policy == "adaptive" else 60, self.min_interval)
 
     @model_validator(mode="after")

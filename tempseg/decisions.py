@@ -56,8 +56,8 @@ class Evidence:
     border : float
         Square root of the luma error from the frame before to this one, near the borders of the
         labels carried from the last keyframe: as a share of full white and of a class's area,
-        averaged over the classes; and 20 times the share of the frame that is newly unexplained by
-        the last keyframe, though in its sight. Mostly between 0 and 1.
+        averaged over the classes. At least 0.35 times the root of the share of the frame that the
+        last keyframe does not explain, though in its sight. Mostly between 0 and 1.
     doubt : float
         Sum of `border` over the frames since the last keyframe.
     churn : float
@@ -125,7 +125,7 @@ class Span:
         1 - mIoU of the answer at the end with what was carried to it from the start; 0 where
         there is no keyframe on one side.
     noise : float
-        What keyframes of this run contradict each other by anyhow: the least churn of late.
+        What keyframes of this run contradict each other by anyhow: the median churn of late.
     age : int
         Frames since the last keyframe, before these, that are decided already.
     doubt : float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,11 +18,11 @@ from tempseg.types import Frame, MotionField, Prediction, UInt8Array
 
 __all__ = ["Decision", "Forced", "Scheduler"]
 
-NEW_CONTENT = 20.0
-"""Doubt of a picture full of what a keyframe does not explain, though it was in sight of it."""
+NEW_CONTENT = 0.35
+"""What a frame counts as that shows nothing of what the keyframe did, though it was in sight."""
 
 SPANS_OF_LATE = 8
-"""Closed spans, the least churn of which is what the segmenter contradicts itself by anyhow."""
+"""Closed spans, whose median churn is what the segmenter contradicts itself by anyhow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,6 @@ class Scheduler:
         self._motion: MotionField | None = None
         self._age = 0
         self._doubt = 0.0
-        self._inside = 0.0
         self._churn = 0.0
         self._decided = 0, 0.0  # frames since the last keyframe, and their doubt
 
@@ -251,8 +252,7 @@ class Scheduler:
             self._anchor, self._motion, held.error, step.frame.size
         )
         # What has come in since the keyframe has no border yet.
-        held.border += NEW_CONTENT * max(0.0, inside - self._inside)
-        self._inside = max(inside, self._inside)
+        held.border = max(held.border, NEW_CONTENT * math.sqrt(inside))
         self._doubt += held.border
         self._borders += held.border
         held.evidence = replace(
@@ -309,7 +309,7 @@ class Scheduler:
 
     def _follow(self, anchor: Anchor) -> None:
         """Carry a new keyframe on over the frames after it that are seen already."""
-        self._age, self._doubt, self._inside = 0, 0.0, 0.0
+        self._age, self._doubt = 0, 0.0
         self._decided = (0, 0.0)
         self._motion = no_motion(anchor.index, anchor.luma)
         for held in self._open:
@@ -416,7 +416,7 @@ class Scheduler:
             side,
             tuple(held.border for held in inside),
             churn=churn,
-            noise=min(self._churns, default=0.0),
+            noise=statistics.median(self._churns) if self._churns else 0.0,
             frames=self._frames,
             keyframes=self._keyframes,
             mean_border=self._borders / self._frames,

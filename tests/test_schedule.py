@@ -164,6 +164,34 @@ def test_ends_that_agree_are_not_asked_inside():
     assert _by_reason(results, KeyframeReason.SPAN) == []
 
 
+def test_contradictions_that_are_usual_are_not_asked_inside_for():
+    scene = _scene(90, velocity=(0, 0))
+
+    def blinking(index, labels):
+        return np.full_like(labels, 1 + index % 7)
+
+    policy = SpanPolicy(doubt_threshold=50, limits=Limits(3, 9))
+    results = _pushed(_engine(Truth(scene, answer=blinking), policy), scene)
+    assert all(r.evidence.churn == 1 for r in results if r.reason is KeyframeReason.INTERVAL)
+    assert len(_by_reason(results, KeyframeReason.SPAN)) <= 3
+
+
+@pytest.mark.parametrize("policy", [SpanPolicy(0.9, limits=Limits(2, 90)), SharePolicy(0.1)])
+def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen(policy):
+    def filmed(appears_at):
+        shape = MovingShape((30, 40), (30, 30), velocity=(0, 0), appears_at=appears_at)
+        scene = moving_shapes([shape], width=96, height=64, frame_count=60)
+        return _pushed(_engine(Truth(scene), policy, scene_threshold=1.0), scene)
+
+    empty = filmed(60)
+    assert _by_reason(empty, KeyframeReason.DOUBT) == []
+    results = filmed(30)
+    (seen,) = _by_reason(results, KeyframeReason.DOUBT)
+    assert seen > 30
+    assert max(r.evidence.border for r in results[2:30]) == 0
+    assert min(r.evidence.border for r in results[30:seen]) > 0.05
+
+
 def test_doubt_at_the_edges_of_a_shot_gets_keyframes_of_its_own():
     scene = _scene(60, velocity=(1.5, 0.3))
     reasons = set()
