@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -47,6 +50,29 @@ def test_a_wide_promise_is_kept_with_few_keyframes_and_written_down(street, tmp_
     told = json.loads((tmp_path / "run" / "run.json").read_text())["promise"]
     assert told["kept"] is True
     assert len(told["attempts"]) == len(promise.attempts)
+
+
+@pytest.mark.parametrize(
+    ("max_drop", "status", "said"),
+    [("60", 0, "kept:"), ("0.001", 1, "NOT kept:"), ("0", 2, "error")],
+)
+def test_command_says_what_came_of_the_promise(street, tmp_path, max_drop, status, said):
+    told = subprocess.run(
+        [
+            *(sys.executable, "-m", "tempseg", "run", street / "video.mp4", "--no-overlay"),
+            *("--out", tmp_path / "run", "--no-report", "--model", f"masks:{street / 'labels'}"),
+            # The only policy with which the model does not answer every frame in the end.
+            *("--set", "keyframe.policy=interval", "--set", "keyframe.interval=20"),
+            *("--set", "segmenter.classes=camvid", "--audit", "12", "--max-drop", max_drop),
+        ],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == status, told.stderr
+    assert said in told.stdout + told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_a_promise_that_thresholds_cannot_keep_is_said_not_to_be(street, tmp_path):

@@ -13,6 +13,7 @@ from tempseg.cli.demo import demo_command
 from tempseg.cli.evaluate import compare_command, eval_command
 from tempseg.cli.failure import fail, leave_at_once_where_a_model_hangs
 from tempseg.cli.models import models_app
+from tempseg.cli.options import Debug
 from tempseg.cli.plan import plan_command
 from tempseg.cli.probe import probe_command
 from tempseg.cli.quantize import quantize_command
@@ -33,7 +34,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no closing table.")]
 
 

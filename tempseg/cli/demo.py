@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tempseg.cli.options import ConfigFile, Debug
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def demo_command(
     model: Annotated[
         str | None, typer.Option("--model", help="Another model than the embedded `street`.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; see configs/.")
-    ] = None,
+    config: ConfigFile = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One config key; may be repeated."),
@@ -49,7 +48,7 @@ def demo_command(
         bool, typer.Option("--overwrite", help="Replace an earlier demo's files in DIR.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no table.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, which sees every error
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Run the embedded model on the embedded clip, with few keyframes and on every frame."""
     from rich.console import Console

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tempseg.cli.options import Debug
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ Json = Annotated[
 ]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no table.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 FALLING = frozenset(
     {

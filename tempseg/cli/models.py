@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tempseg.cli.options import Debug
+
 if TYPE_CHECKING:
     from tempseg.zoo import ZooEntry, ZooFile
 
@@ -21,7 +23,6 @@ models_app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `tempseg models list` shows it.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 @models_app.command("list")

@@ -11,6 +11,7 @@ import typer
 
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
+from tempseg.cli.options import ConfigFile, Debug, End, Model, Settings, Start
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,23 +29,11 @@ def plan_command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where the run would write: is there room?")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", help="As for run; without one only keyframes are told."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; see configs/.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One config key; may be repeated."),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--start", metavar="T", help="Seconds or timecode.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--end", metavar="T", help="Seconds or timecode; exclusive.")
-    ] = None,
+    model: Model = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    start: Start = None,
+    end: End = None,
     overlay: Annotated[
         bool, typer.Option("--overlay/--no-overlay", help="Whether overlay.mp4 is written.")
     ] = True,
@@ -62,7 +51,7 @@ def plan_command(
         typer.Option("--json", metavar="FILE", help="Write the plan, all keyframes listed."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no table.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, which sees every error
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Tell what a run would take: keyframes, time, disk and memory. Nothing is kept."""
     from rich.console import Console

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tempseg.cli.options import Debug
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def probe_command(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Print the [segmenter] block alone.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, which sees every error
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Find out what a model expects: layout, pixel values, output, classes, speed."""
     from rich.console import Console

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from tempseg.cli.options import ConfigFile, Debug
 from tempseg.errors import OutputError, RunError
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def quantize_command(
     held_out: Annotated[
         int, typer.Option("--held-out", metavar="N", min=1, help="Other frames to compare on.")
     ] = 16,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; see configs/.")
-    ] = None,
+    config: ConfigFile = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One config key; may be repeated."),
@@ -69,7 +68,7 @@ def quantize_command(
         typer.Option("--json", metavar="FILE", help="Write the figures; - for stdout, no table."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no table.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, which sees every error
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Write NAME_float16.tflite and NAME_int8.tflite, checked on frames of a video."""
     from tempseg.api import quantize

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tempseg.cli.options import Debug
 from tempseg.errors import OutputError
 
 __all__ = ["report_command"]
@@ -17,7 +18,7 @@ def report_command(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress bar, and do not name the page.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, which sees every error
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Draw DIR/report.html: overlay, keyframes, evidence, steadiness and worst moments."""
     from tempseg.api import report

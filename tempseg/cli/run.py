@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
+from tempseg.cli.options import ConfigFile, Debug, End, Model, Settings, Start
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,26 +63,11 @@ def run_command(
         Path | None,
         typer.Option("--list", metavar="FILE", help="A file with a source a line; to DIR/NAME."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="A model's file or folder, a name out of `models list`, or masks:FOLDER.",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; see configs/.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One config key; may be repeated."),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--start", metavar="T", help="Seconds or timecode.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--end", metavar="T", help="Seconds or timecode; exclusive.")
-    ] = None,
+    model: Model = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    start: Start = None,
+    end: End = None,
     overlay: Annotated[
         bool, typer.Option("--overlay/--no-overlay", help="Whether to write overlay.mp4.")
     ] = True,
@@ -134,7 +120,7 @@ def run_command(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress bar and no closing table.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, which sees every error
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Segment a video: masks.mkv, overlay.mp4, frames.csv, run.json and report.html in DIR."""
     from tempseg.config import load_config

@@ -10,6 +10,7 @@ import typer
 
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
+from tempseg.cli.options import ConfigFile, Debug, End, Model, Settings, Start
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -26,13 +27,7 @@ def tune_command(
         typer.Argument(metavar="SOURCE...", help="Videos, folders or globs of images."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the results.")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="A model's file or folder, a name out of `models list`, or masks:FOLDER.",
-        ),
-    ] = None,
+    model: Model = None,
     target: Annotated[
         str,
         typer.Option(
@@ -41,19 +36,10 @@ def tune_command(
             help="share=5%, fps=30, fidelity=floor-1 (points of mIoU) or fidelity=0.85.",
         ),
     ] = "fidelity=floor-1",
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file to begin from; see configs/.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One config key, held fast; repeatable."),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--start", metavar="T", help="Seconds or timecode.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--end", metavar="T", help="Seconds or timecode; exclusive.")
-    ] = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    start: Start = None,
+    end: End = None,
     sample: Annotated[
         int,
         typer.Option("--sample", metavar="N", min=0, help="Frames of each source; 0 for all."),
@@ -90,7 +76,7 @@ def tune_command(
         bool, typer.Option("--overwrite", help="Replace an earlier tune's files in DIR.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no table.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, which sees every error
+    debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Try configs on one recording: best.toml, tune.json, tune.html and pareto.svg in DIR."""
     from rich.console import Console
