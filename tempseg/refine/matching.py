@@ -271,7 +271,7 @@ def _solve_frame(
         return labels
     first_share = share.ravel()[places]
     votes = np.stack([first_share, 1 - first_share], axis=1) * np.float32(PRIOR_IN_FRAME)
-    falloff = _falloff(matching.FRAME_REACH, matching.FRAME_LANES, FRAME_SIGMA)
+    falloff = _falloff(matching.FRAME_REACH, matching.FRAME_ROWS, FRAME_SIGMA)
     for source in sources:
         reference = source.reference
         if reference.labels is None or reference.frame_colours is None:

@@ -241,7 +241,7 @@ def test_pixels_vote_in_the_frame_where_patches_look_alike(rng):
         np.pad(names, shares.MARGIN, "edge"),
         flow,
         1 / (8 * VARIANCE * 27),
-        _falloff(match.FRAME_REACH, match.FRAME_LANES, 1.5),
+        _falloff(match.FRAME_REACH, match.FRAME_ROWS, 1.5),
         0.3,
         places,
         first,
