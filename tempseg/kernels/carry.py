@@ -54,6 +54,10 @@ def pack(scores: FloatArray, out: UInt8Array, winners: LabelArray) -> None:
             winners[y, x] = best
 
 
+BATCH = 64
+"""Pixels that are decided together, each a lane of vector code."""
+
+
 @inlined
 def clamped(position: np.float32, size: int) -> np.float32:
     """Return a position within a grid's side."""
@@ -173,6 +177,9 @@ def vote(
     share a row say least for one another. With an empty `evidence` (0, 0) the label with most
     votes wins. Of equals the label met first wins.
     """
+    if evidence.size == 0:
+        _vote_plainly(answers, pulls, placement, rest, out)
+        return
     count, rows, columns, _ = pulls.shape
     _, grid_h, grid_w = answers.shape
     candidates = np.empty(4 * count, out.dtype)
@@ -180,8 +187,7 @@ def vote(
     corners = np.empty(4, out.dtype)
     parts = np.empty(4, np.float32)
     one = np.float32(1)
-    plain = evidence.size == 0
-    least = np.float32(0) if plain else evidence.min()
+    least = evidence.min()
     for place in rest:
         found = 0
         cell = _cell(place, (rows, columns), out.shape)
@@ -210,11 +216,7 @@ def vote(
                     found += 1
                 votes[which] += parts[corner]
         best = 0
-        if plain:
-            for which in range(1, found):
-                if votes[which] > votes[best]:
-                    best = which
-        elif found > 1:
+        if found > 1:
             highest = np.float32(-np.inf)
             for which in range(found):
                 line = evidence[rows_of[candidates[which]]]
@@ -227,6 +229,117 @@ def vote(
                     highest = total
                     best = which
         out[cell[0], cell[1]] = candidates[best]
+
+
+@kernel
+def _vote_plainly(
+    answers: LabelArray,
+    pulls: FloatArray,
+    placement: tuple[float, float, float, float],
+    rest: IntArray,
+    out: LabelArray,
+) -> None:
+    """Write the label with most votes at the pixels in `rest`, as `vote` without evidence."""
+    count, rows, columns, _ = pulls.shape
+    _, grid_h, grid_w = answers.shape
+    height, width = out.shape
+    scale_x, offset_x, scale_y, offset_y = placement
+    stretch_x, stretch_y = np.float32(width / columns), np.float32(height / rows)
+    one, zero = np.float32(1), np.float32(0)
+    right, bottom = np.float32(grid_w - 1), np.float32(grid_h - 1)
+    labels_out = out.ravel()
+    node_of, across_of = _columns_of(width, columns)
+    at_x, at_y = np.zeros((2, BATCH), np.float64)
+    node, place, step_x, step_y = np.zeros((4, BATCH), np.int64)
+    across, down = np.zeros((2, BATCH), np.float32)
+    around = np.empty((12, BATCH), np.float32)
+    pulled = np.empty((3, BATCH), np.float32)
+    under, beside = np.empty((2, BATCH), np.float32)
+    labels = np.empty((4 * count, BATCH), out.dtype)
+    parts = np.empty((4 * count, BATCH), np.float32)
+    votes, most = np.empty((2, BATCH), np.float32)
+    best = np.empty(BATCH, out.dtype)
+    y, row, row_begin, row_end, fy = 0, 0, 0, 0, zero
+    for start in range(0, rest.size, BATCH):
+        here = min(BATCH, rest.size - start)
+        for n in range(here):
+            if rest[start + n] < row_begin or rest[start + n] >= row_end:
+                y = rest[start + n] // width
+                row_begin, row_end = y * width, (y + 1) * width
+                row, fy = _node(y, height, rows)
+            x = rest[start + n] - row_begin
+            at_x[n], at_y[n] = x, y
+            node[n] = (row * columns + node_of[x]) * 3
+            across[n], down[n] = across_of[x], fy
+        for i in range(count):
+            pull, answer = pulls[i].ravel(), answers[i].ravel()
+            for c in range(3):
+                for corner in range(4):
+                    step, to = (corner // 2 * columns + corner % 2) * 3 + c, around[4 * c + corner]
+                    for n in range(BATCH):
+                        to[n] = pull[np.uint64(node[n] + step)]
+                a, b, d, e = (
+                    around[4 * c],
+                    around[4 * c + 1],
+                    around[4 * c + 2],
+                    around[4 * c + 3],
+                )
+                to = pulled[c]
+                for n in range(BATCH):
+                    left = a[n] + down[n] * (d[n] - a[n])
+                    far = b[n] + down[n] * (e[n] - b[n])
+                    to[n] = left + across[n] * (far - left)
+            dx, dy, weight = pulled[0], pulled[1], pulled[2]
+            for n in range(BATCH):
+                gx = np.float32((at_x[n] + dx[n] * stretch_x) * scale_x + offset_x)
+                gy = np.float32((at_y[n] + dy[n] * stretch_y) * scale_y + offset_y)
+                gx, gy = min(max(gx, zero), right), min(max(gy, zero), bottom)
+                x0, y0 = np.int32(gx), np.int32(gy)
+                beside[n], under[n] = gx - np.float32(x0), gy - np.float32(y0)
+                place[n] = y0 * grid_w + x0
+                step_x[n] = 1 if x0 < grid_w - 1 else 0
+                step_y[n] = grid_w if y0 < grid_h - 1 else 0
+            a, b, d, e = parts[4 * i], parts[4 * i + 1], parts[4 * i + 2], parts[4 * i + 3]
+            for n in range(BATCH):
+                fx, fy_ = beside[n], under[n]
+                a[n], b[n] = weight[n] * (one - fy_) * (one - fx), weight[n] * (one - fy_) * fx
+                d[n], e[n] = weight[n] * fy_ * (one - fx), weight[n] * fy_ * fx
+            a, b, d, e = labels[4 * i], labels[4 * i + 1], labels[4 * i + 2], labels[4 * i + 3]
+            for n in range(BATCH):
+                at, below = np.uint64(place[n]), np.uint64(place[n] + step_y[n])
+                more = np.uint64(step_x[n])
+                a[n], b[n] = answer[at], answer[at + more]
+                d[n], e[n] = answer[below], answer[below + more]
+        most[:] = -one
+        for which in range(4 * count):
+            votes[:] = zero
+            mine = labels[which]
+            for other in range(4 * count):
+                theirs, part = labels[other], parts[other]
+                for n in range(BATCH):
+                    votes[n] += part[n] if theirs[n] == mine[n] else zero
+            for n in range(BATCH):
+                best[n] = mine[n] if votes[n] > most[n] else best[n]
+                most[n] = max(most[n], votes[n])
+        for n in range(here):
+            labels_out[rest[start + n]] = best[n]
+
+
+@inlined
+def _node(pixel: int, pixels: int, nodes: int) -> tuple[int, np.float32]:
+    """Return the node before a pixel and how far it lies from there to the next, along one side."""
+    at = np.float32((pixel + 0.5) * (nodes / pixels) - 0.5)
+    node = min(max(int(at), 0), nodes - 2)
+    return node, min(max(at - np.float32(node), np.float32(0)), np.float32(1))
+
+
+@inlined
+def _columns_of(width: int, columns: int) -> tuple[IntArray, FloatArray]:
+    """Return `_node` of each column of pixels."""
+    node_of, across_of = np.empty(width, np.int64), np.empty(width, np.float32)
+    for x in range(width):
+        node_of[x], across_of[x] = _node(x, width, columns)
+    return node_of, across_of
 
 
 @kernel
