@@ -16,6 +16,7 @@ from tempseg.kernels.shares import MARGIN, IntArray
 from tempseg.types import FloatArray, LabelArray, UInt8Array
 
 __all__ = [
+    "BATCH",
     "FRAME_REACH",
     "FRAME_ROWS",
     "GRID_LANES",

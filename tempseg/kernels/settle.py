@@ -204,9 +204,9 @@ def settle_pixels(
                         left_y[column] = begin_y + own_y
                     begin, end = first_x[begins[group]], first_x[ends[group]]
                     for x in range(np.uint64(begin), np.uint64(end)):
-                        column = np.uint64(cell[x])
-                        gx = own_x[x] + left_x[column] + across[x] * more_x[column]
-                        gy = left_y[column] + across[x] * more_y[column]
+                        k = np.uint64(cell[x])
+                        gx = own_x[x] + left_x[k] + across[x] * more_x[k]
+                        gy = left_y[k] + across[x] * more_y[k]
                         near_x = np.int32(min(max(gx, zero), last_x) + half)
                         near_y = np.int32(min(max(gy, zero), last_y) + half)
                         at[x] = near_y * grid_w + near_x
@@ -224,7 +224,7 @@ def settle_pixels(
                     # Without a branch, which would often be foreseen wrongly.
                     out[y, x] = label[x]
                     rest[found] = y * width + x
-                    found += 1 - alike[x]
+                    found += alike[x] == 0
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar, cast
 
 import cv2
@@ -324,6 +325,7 @@ class _Ballot:
         )
 
 
+@cache
 def _falloff(reach: int, lanes: int, sigma: float) -> FloatArray:
     """Return a Gaussian window (2 reach + 1, lanes), 0 beyond its columns."""
     line = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
