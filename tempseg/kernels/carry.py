@@ -124,8 +124,13 @@ def _landing(
 def even(rest: IntArray, width: int, out: IntArray) -> int:
     """Write the places of `rest` in even rows and columns; return how many."""
     found = 0
+    y, begin, end = 0, 0, 0
     for place in rest:
-        if (place // width) % 2 == 0 and (place % width) % 2 == 0:
+        # Mostly of the row of the one before, which spares a division.
+        if place < begin or place >= end:
+            y = place // width
+            begin, end = y * width, (y + 1) * width
+        if y % 2 == 0 and (place - begin) % 2 == 0:
             out[found] = place
             found += 1
     return found
@@ -139,8 +144,12 @@ def between(rest: IntArray, labels: LabelArray, out: IntArray) -> int:
     """
     height, width = labels.shape
     found = 0
+    y, begin, end = 0, 0, 0
     for place in rest:
-        y, x = place // width, place % width
+        if place < begin or place >= end:
+            y = place // width
+            begin, end = y * width, (y + 1) * width
+        x = place - begin
         top, left = y - y % 2, x - x % 2
         if top == y and left == x:
             continue
