@@ -1,6 +1,7 @@
 """How near a run is to what decoding, encoding and the model alone would take.
 
-    .venv/bin/python scripts/bench_throughput.py VIDEO --model MODEL --parts floor speed memory
+    .venv/bin/python scripts/bench_throughput.py VIDEO --model MODEL \
+        --parts floor speed workers memory
 
 VIDEO is repeated to --seconds without encoding it again. Each measurement is a process of its own,
 started like a user's; what is compared takes turns, in each of --runs rounds, so that a machine
@@ -12,7 +13,8 @@ floor   a run with overlay against a plain PyAV transcode with the overlay's enc
         a call takes where nothing else runs
 speed   keyframes every 25 frames (4 %) against the same model on every frame in this pipeline, and
         against the loop that people write: OpenCV reads, resizes, blends and writes
-workers --workers against one process
+workers two workers against one, and how many cores one keeps busy; label maps alone of a model that
+        takes no time, so that decoding, motion and writing are what is left
 ray     --ray on this machine against --workers, as many each
 memory  peak of a run of --seconds and of ten times that, less that of a process that only loads and
         calls the model
@@ -32,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import av
@@ -43,10 +46,13 @@ from rich.table import Table
 
 from tempseg.build import build_segmenter
 from tempseg.config import Config, load_config
-from tempseg.types import Frame
+from tempseg.protocols import Segmenter
+from tempseg.types import Frame, Prediction
 from tempseg.video import open_source
 
 INTERVAL = 25
+
+_DEAR = "TEMPSEG_BENCH_DEAR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +84,14 @@ class Bench:
         self,
         *extra: str,
         video: Path | None = None,
+        model: str | None = None,
         interval: int = INTERVAL,
         timed: Callable[[Sequence[str]], Timing] | None = None,
     ) -> Timing:
         """Time the command."""
         out = self.folder / "run"
         command = [sys.executable, "-m", "tempseg", "run", str(video or self.video)]
-        command += ["--model", self.model, "--config", str(self.config), "--out", str(out)]
+        command += ["--model", model or self.model, "--config", str(self.config), "--out", str(out)]
         command += ["--overwrite", "--quiet", "--no-report", *extra]
         wanted = ["keyframe.policy=interval", f"keyframe.interval={interval}", *self.settings]
         for setting in wanted:
@@ -104,10 +111,33 @@ class Bench:
         return timed_alone(command)
 
 
+def blank(_: np.ndarray) -> np.ndarray:
+    """Say one thing of every picture, in no time."""
+    return np.zeros((9, 16), np.uint8)
+
+
+@cache
+def _asked_again() -> tuple[Segmenter, int]:
+    """Return the model of `dear`, and how often it is asked."""
+    model, calls, *settings = json.loads(os.environ[_DEAR])
+    return build_segmenter(
+        load_config(None, overrides=[("segmenter.model", model), *settings])
+    ), calls
+
+
+def dear(image: np.ndarray) -> Prediction:
+    """Say what a model says, in several times its time."""
+    segmenter, calls = _asked_again()
+    return [segmenter.segment(Frame.from_image(image)) for _ in range(calls)][-1]
+
+
 def timed_alone(command: Sequence[str]) -> Timing:
     """Run a command to its end; its last line may hold figures as JSON."""
+    # For `blank`.
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         lines = process.stdout.read().splitlines()
         _, status, usage = os.wait4(process.pid, 0)
@@ -199,20 +229,21 @@ def _segmenter_alone(bench: Bench) -> dict[str, float]:
     """Time calls of the model on frames of the video, where nothing else runs."""
     config = bench.loaded()
     segmenter = build_segmenter(config)
-    taken = []
+    taken, spent = [], []
     source = open_source(str(bench.video))
     for frame in source:
         if frame.index % 5:
             continue
         image = frame.image
         held = Frame.from_image(image, index=frame.index)
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         segmenter.segment(held)
         taken.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start_cpu)
         if len(taken) == 24:
             break
     source.close()
-    return {"call_s": statistics.median(taken[4:])}
+    return {"call_s": statistics.median(taken[4:]), "call_cpu_s": statistics.median(spent[4:])}
 
 
 def _naive(bench: Bench) -> dict[str, float]:
@@ -272,22 +303,21 @@ def bench_floor(bench: Bench, table: Table) -> dict[str, list[Timing]]:
             for key, timing in (
                 (f"run, {name}", bench.run(*extra)),
                 (f"floor, {name}", bench.part(floor)),
-                ("segmenter", bench.part("segmenter")),
+                (f"segmenter, {name}", bench.part("segmenter")),
             ):
                 found.setdefault(key, []).append(timing)
-    calls_s = [timing.told["call_s"] for timing in found["segmenter"]]
     for name, (_, _, bar) in kinds.items():
         walls, cpus = [], []
-        for round_, (run, floor_) in enumerate(
-            zip(found[f"run, {name}"], found[f"floor, {name}"], strict=True)
+        for run, floor_, call in zip(
+            *(found[f"{part}, {name}"] for part in ("run", "floor", "segmenter")), strict=True
         ):
             calls = run.told["keyframes"]
             # From the first frame to the last file, as the loops count: without starting Python.
-            floor_s = floor_.told["wall_s"] + calls * calls_s[round_]
+            floor_s = floor_.told["wall_s"] + calls * call.told["call_s"]
             walls.append((run.told["wall_s"], floor_s))
-            cpus.append((run.cpu_s - calls * calls_s[round_] * 2, floor_.cpu_s))
+            cpus.append((run.cpu_s, floor_.cpu_s + calls * call.told["call_cpu_s"]))
         table.add_row(*_ratios(f"wall, {name} / floor", walls, bar))
-        table.add_row(*_ratios(f"CPU less 2 × segmenter, {name} / codecs", cpus, ""))
+        table.add_row(*_ratios(f"CPU, {name} / floor", cpus, ""))
     return found
 
 
@@ -310,34 +340,45 @@ def bench_speed(bench: Bench, table: Table, *, seconds: float) -> dict[str, list
             for ours, base in zip(found[f"every {INTERVAL}th"], found[name], strict=True)
         ]
         table.add_row(*_ratios(f"frames/s, every {INTERVAL}th / {name}", rates, bar))
+        cpus = [
+            (base.cpu_s / base.told["frames"], ours.cpu_s / ours.told["frames"])
+            for ours, base in zip(found[f"every {INTERVAL}th"], found[name], strict=True)
+        ]
+        table.add_row(*_ratios(f"CPU a frame, {name} / every {INTERVAL}th", cpus, ""))
     return found
 
 
-def bench_shared(
-    bench: Bench, table: Table, *, workers: int, parts: Sequence[str]
-) -> dict[str, list[Timing]]:
-    """Add the rows of several workers: against one, and on Ray."""
-    kinds: dict[str, tuple[str, ...]] = {f"--workers {workers}": ("--workers", str(workers))}
-    if "workers" in parts:
-        kinds = {"one process": ()} | kinds
-    if "ray" in parts:
-        kinds["--ray"] = ("--ray", "--workers", str(workers))
+def bench_workers(bench: Bench, table: Table) -> dict[str, list[Timing]]:
+    """Add the rows of two workers against one."""
     found: dict[str, list[Timing]] = {}
+    for _ in range(bench.runs):
+        for workers in (1, 2):
+            timing = bench.run(
+                "--no-overlay", "--workers", str(workers), model="python:bench_throughput:blank"
+            )
+            found.setdefault(f"workers: {workers}", []).append(timing)
+    one, two = found["workers: 1"], found["workers: 2"]
+    walls = [(a.told["wall_s"], b.told["wall_s"]) for a, b in zip(one, two, strict=True)]
+    table.add_row(*_ratios("wall, one worker / two", walls, "≥ 1.6"))
+    busy = [(timing.cpu_s, timing.wall_s) for timing in one]
+    table.add_row(*_ratios("cores that one keeps busy", busy, ""))
+    return found
+
+
+def bench_ray(bench: Bench, table: Table, *, workers: int) -> dict[str, list[Timing]]:
+    """Add the rows of workers on Ray against as many of --workers."""
+    kinds = {"--workers": (), "--ray": ("--ray",)}
+    found: dict[str, list[Timing]] = {name: [] for name in kinds}
     for round_ in range(bench.runs):
-        # Whoever is first finds the machine as the last one left it: all take their turns.
-        order = list(kinds)[round_ % len(kinds) :] + list(kinds)[: round_ % len(kinds)]
-        for name in order:
-            timing = bench.run(*kinds[name], timed=timed_with_all)
-            found.setdefault(name, []).append(timing)
-    bars = {"one process": "", "--ray": "≤ 1.1"}
-    shared = found[f"--workers {workers}"]
-    for name, bar in bars.items():
-        if name in found:
-            both = list(zip(found[name], shared, strict=True))
-            walls = [(other.wall_s, own.wall_s) for other, own in both]
-            table.add_row(*_ratios(f"wall, {name} / --workers {workers}", walls, bar))
-            used = [(other.cpu_s, own.cpu_s) for other, own in both]
-            table.add_row(*_ratios(f"CPU, {name} / --workers {workers}", used, ""))
+        # Whoever is first finds the machine as the last one left it: both take their turns.
+        for name in list(kinds)[:: 1 if round_ % 2 else -1]:
+            timing = bench.run(*kinds[name], "--workers", str(workers), timed=timed_with_all)
+            found[name].append(timing)
+    both = list(zip(found["--ray"], found["--workers"], strict=True))
+    walls = [(ray.wall_s, own.wall_s) for ray, own in both]
+    table.add_row(*_ratios(f"wall, --ray / --workers {workers}", walls, "≤ 1.1"))
+    used = [(ray.cpu_s, own.cpu_s) for ray, own in both]
+    table.add_row(*_ratios(f"CPU, --ray / --workers {workers}", used, ""))
     return found
 
 
@@ -375,16 +416,33 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--config", type=Path, default=Path("configs/default.toml"))
     parser.add_argument("--set", dest="settings", action="append", default=[])
-    parser.add_argument("--parts", nargs="+", default=["floor", "speed"])
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=["floor", "speed", "workers", "memory"],
+        default=["floor", "speed"],
+    )
     parser.add_argument("--seconds", type=float, default=120, help="VIDEO is repeated to this")
     parser.add_argument("--speed-seconds", type=float, default=20, help="of the part speed")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2, help="of the parts workers and ray")
+    parser.add_argument(
+        "--calls",
+        type=int,
+        default=1,
+        help="ask MODEL so often a time, for a model as dear as that",
+    )
+    parser.add_argument("--workers", type=int, default=2, help="of the part ray")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--loop", choices=sorted(LOOPS), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     settings = tuple(options.settings)
+    named = Path(options.model).name
+    if options.calls > 1:
+        own_settings = [one for one in settings if one.startswith("segmenter.")]
+        os.environ[_DEAR] = json.dumps([options.model, options.calls, *own_settings])
+        options.model, named = "python:bench_throughput:dear", f"{options.calls} × {named}"
+        settings = tuple(one for one in settings if one not in own_settings)
     if options.loop is not None:
         own = Bench(options.video, options.model, options.config, settings, 1, options.folder)
         print(json.dumps(LOOPS[options.loop](own)))
@@ -398,15 +456,17 @@ def main() -> None:
         bench = Bench(video, options.model, options.config, settings, options.runs, folder)
         # Once before the clock: kernels are compiled or read from their cache, files from the disk.
         bench.run("--end", "1")
-        title = f"{options.video.name} × {times}, {Path(options.model).name}, {options.config.name}"
+        title = f"{options.video.name} × {times}, {named}, {options.config.name}"
         table = Table("", "median", "range", "bar", title=title)
         found: dict[str, list[Timing]] = {}
         if "floor" in options.parts:
             found |= bench_floor(bench, table)
         if "speed" in options.parts:
             found |= bench_speed(bench, table, seconds=options.speed_seconds)
-        if {"workers", "ray"} & set(options.parts):
-            found |= bench_shared(bench, table, workers=options.workers, parts=options.parts)
+        if "workers" in options.parts:
+            found |= bench_workers(bench, table)
+        if "ray" in options.parts:
+            found |= bench_ray(bench, table, workers=options.workers)
         if "memory" in options.parts:
             found |= bench_memory(bench, table)
     Console().print(table)

@@ -291,11 +291,8 @@ def alike(
         target[0],
         source[1] - reach,
         source[0] - reach,
-        side,
-        lanes,
         np.float32(matching._PATCH_SCALE),
         matching._falloff(reach, lanes, matching.GRID_SIGMA).ravel(),
-        np.zeros((side + 3) * lanes, np.float32),
         votes,
     )
     strength = votes.reshape(side, lanes)[:, :side, np.newaxis]

@@ -54,6 +54,10 @@ def pack(scores: FloatArray, out: UInt8Array, winners: LabelArray) -> None:
             winners[y, x] = best
 
 
+BATCH = 64
+"""Pixels that are decided together, each a lane of vector code."""
+
+
 @inlined
 def clamped(position: np.float32, size: int) -> np.float32:
     """Return a position within a grid's side."""
@@ -120,8 +124,13 @@ def _landing(
 def even(rest: IntArray, width: int, out: IntArray) -> int:
     """Write the places of `rest` in even rows and columns; return how many."""
     found = 0
+    y, begin, end = 0, 0, 0
     for place in rest:
-        if (place // width) % 2 == 0 and (place % width) % 2 == 0:
+        # Mostly of the row of the one before, which spares a division.
+        if place < begin or place >= end:
+            y = place // width
+            begin, end = y * width, (y + 1) * width
+        if y % 2 == 0 and (place - begin) % 2 == 0:
             out[found] = place
             found += 1
     return found
@@ -135,8 +144,12 @@ def between(rest: IntArray, labels: LabelArray, out: IntArray) -> int:
     """
     height, width = labels.shape
     found = 0
+    y, begin, end = 0, 0, 0
     for place in rest:
-        y, x = place // width, place % width
+        if place < begin or place >= end:
+            y = place // width
+            begin, end = y * width, (y + 1) * width
+        x = place - begin
         top, left = y - y % 2, x - x % 2
         if top == y and left == x:
             continue
@@ -173,6 +186,9 @@ def vote(
     share a row say least for one another. With an empty `evidence` (0, 0) the label with most
     votes wins. Of equals the label met first wins.
     """
+    if evidence.size == 0:
+        _vote_plainly(answers, pulls, placement, rest, out)
+        return
     count, rows, columns, _ = pulls.shape
     _, grid_h, grid_w = answers.shape
     candidates = np.empty(4 * count, out.dtype)
@@ -180,8 +196,7 @@ def vote(
     corners = np.empty(4, out.dtype)
     parts = np.empty(4, np.float32)
     one = np.float32(1)
-    plain = evidence.size == 0
-    least = np.float32(0) if plain else evidence.min()
+    least = evidence.min()
     for place in rest:
         found = 0
         cell = _cell(place, (rows, columns), out.shape)
@@ -210,11 +225,7 @@ def vote(
                     found += 1
                 votes[which] += parts[corner]
         best = 0
-        if plain:
-            for which in range(1, found):
-                if votes[which] > votes[best]:
-                    best = which
-        elif found > 1:
+        if found > 1:
             highest = np.float32(-np.inf)
             for which in range(found):
                 line = evidence[rows_of[candidates[which]]]
@@ -227,6 +238,157 @@ def vote(
                     highest = total
                     best = which
         out[cell[0], cell[1]] = candidates[best]
+
+
+@kernel
+def _vote_plainly(
+    answers: LabelArray,
+    pulls: FloatArray,
+    placement: tuple[float, float, float, float],
+    rest: IntArray,
+    out: LabelArray,
+) -> None:
+    """Write the label with most votes at the pixels in `rest`, as `vote` without evidence."""
+    count, rows, columns, _ = pulls.shape
+    grid = (answers.shape[1], answers.shape[2])
+    one, zero = np.float32(1), np.float32(0)
+    labels_out = out.ravel()
+    node_of, across_of = _columns_of(out.shape[1], columns)
+    node, where = np.zeros(BATCH, np.int64), np.zeros((2, BATCH), np.float64)
+    within = np.zeros((2, BATCH), np.float32)
+    pulled = np.empty((7, BATCH), np.float32)
+    cell, shares = np.empty((4, BATCH), np.int64), np.empty((3, BATCH), np.float32)
+    labels = np.empty((4 * count, BATCH), out.dtype)
+    parts = np.empty((4 * count, BATCH), np.float32)
+    votes, most = np.empty((2, BATCH), np.float32)
+    best = np.empty(BATCH, out.dtype)
+    for start in range(0, rest.size, BATCH):
+        here = min(BATCH, rest.size - start)
+        places = rest[start : start + here]
+        _find_nodes(places, out.shape, rows, columns, node_of, across_of, where, within, node)
+        for i in range(count):
+            _land(pulls[i], where, within, node, out.shape, grid, placement, pulled, cell, shares)
+            down, across, weight = shares[0], shares[1], shares[2]
+            a, b, c, d = parts[4 * i], parts[4 * i + 1], parts[4 * i + 2], parts[4 * i + 3]
+            for n in range(BATCH):
+                fy, fx = down[n], across[n]
+                a[n], b[n] = weight[n] * (one - fy) * (one - fx), weight[n] * (one - fy) * fx
+                c[n], d[n] = weight[n] * fy * (one - fx), weight[n] * fy * fx
+            answer, wide = answers[i].ravel(), grid[1]
+            top, left, below, beside = cell[0], cell[1], cell[2], cell[3]
+            for n in range(BATCH):
+                top[n], below[n] = top[n] * wide + left[n], below[n] * wide + left[n]
+                beside[n] -= left[n]
+            e, f, g, h = labels[4 * i], labels[4 * i + 1], labels[4 * i + 2], labels[4 * i + 3]
+            for n in range(BATCH):
+                upper, lower, more = np.uint64(top[n]), np.uint64(below[n]), np.uint64(beside[n])
+                e[n], f[n] = answer[upper], answer[upper + more]
+                g[n], h[n] = answer[lower], answer[lower + more]
+        most[:] = -one
+        for which in range(4 * count):
+            votes[:] = zero
+            mine = labels[which]
+            for other in range(4 * count):
+                theirs, part = labels[other], parts[other]
+                for n in range(BATCH):
+                    votes[n] += part[n] if theirs[n] == mine[n] else zero
+            for n in range(BATCH):
+                best[n] = mine[n] if votes[n] > most[n] else best[n]
+                most[n] = max(most[n], votes[n])
+        for n in range(here):
+            labels_out[rest[start + n]] = best[n]
+
+
+@inlined
+def _find_nodes(
+    places: IntArray,
+    size: tuple[int, int],
+    rows: int,
+    columns: int,
+    node_of: IntArray,
+    across_of: FloatArray,
+    where: NDArray[np.float64],
+    within: FloatArray,
+    node: IntArray,
+) -> None:
+    """Write where places `y * W + x` lie: y and x, and how far below and right of which node."""
+    height, width = size
+    y, row, begin, end, down = 0, 0, 0, 0, np.float32(0)
+    for n in range(places.size):
+        if places[n] < begin or places[n] >= end:
+            y = places[n] // width
+            begin, end = y * width, (y + 1) * width
+            row, down = _node(y, height, rows)
+        x = places[n] - begin
+        where[0, n], where[1, n], within[0, n], within[1, n] = y, x, down, across_of[x]
+        node[n] = (row * columns + node_of[x]) * 3
+
+
+@inlined
+def _land(
+    pull: FloatArray,
+    where: NDArray[np.float64],
+    within: FloatArray,
+    node: IntArray,
+    size: tuple[int, int],
+    grid: tuple[int, int],
+    placement: tuple[float, float, float, float],
+    pulled: FloatArray,
+    cell: IntArray,
+    shares: FloatArray,
+) -> None:
+    """Write where frame pixels land on the model's grid, BATCH of them.
+
+    `where`, `within` and `node` are of `_find_nodes`. `cell` takes the row and column of the upper
+    left and of the lower right of the four cells around; `shares` the distance below and right of
+    the first, and the keyframe's weight. `pulled` is room to work in.
+    """
+    height, width = size
+    rows, columns, _ = pull.shape
+    scale_x, offset_x, scale_y, offset_y = placement
+    stretch_x, stretch_y = np.float32(width / columns), np.float32(height / rows)
+    zero, right, bottom = np.float32(0), np.float32(grid[1] - 1), np.float32(grid[0] - 1)
+    values = pull.ravel()
+    at_y, at_x, down, across = where[0], where[1], within[0], within[1]
+    for c in range(3):
+        for corner in range(4):
+            step, to = (corner // 2 * columns + corner % 2) * 3 + c, pulled[corner]
+            for n in range(BATCH):
+                to[n] = values[np.uint64(node[n] + step)]
+        a, b, d, e, to = pulled[0], pulled[1], pulled[2], pulled[3], pulled[4 + c]
+        for n in range(BATCH):
+            near = a[n] + down[n] * (d[n] - a[n])
+            far = b[n] + down[n] * (e[n] - b[n])
+            to[n] = near + across[n] * (far - near)
+    dx, dy, weight = pulled[4], pulled[5], shares[2]
+    top, left, below, beside = cell[0], cell[1], cell[2], cell[3]
+    fy, fx = shares[0], shares[1]
+    weight[:] = pulled[6]
+    for n in range(BATCH):
+        gx = np.float32((at_x[n] + dx[n] * stretch_x) * scale_x + offset_x)
+        gy = np.float32((at_y[n] + dy[n] * stretch_y) * scale_y + offset_y)
+        gx, gy = min(max(gx, zero), right), min(max(gy, zero), bottom)
+        x, y = np.int32(gx), np.int32(gy)
+        fx[n], fy[n] = gx - np.float32(x), gy - np.float32(y)
+        top[n], left[n] = y, x
+        below[n], beside[n] = min(y + 1, grid[0] - 1), min(x + 1, grid[1] - 1)
+
+
+@inlined
+def _node(pixel: int, pixels: int, nodes: int) -> tuple[int, np.float32]:
+    """Return the node before a pixel and how far it lies from there to the next, along one side."""
+    at = np.float32((pixel + 0.5) * (nodes / pixels) - 0.5)
+    node = min(max(int(at), 0), nodes - 2)
+    return node, min(max(at - np.float32(node), np.float32(0)), np.float32(1))
+
+
+@inlined
+def _columns_of(width: int, columns: int) -> tuple[IntArray, FloatArray]:
+    """Return `_node` of each column of pixels."""
+    node_of, across_of = np.empty(width, np.int64), np.empty(width, np.float32)
+    for x in range(width):
+        node_of[x], across_of[x] = _node(x, width, columns)
+    return node_of, across_of
 
 
 @kernel
@@ -245,55 +407,70 @@ def blend(
     so are classes that win in none of the cells read. Of equals the class met first wins.
     """
     count, rows, columns, _ = pulls.shape
-    _, grid_h, grid_w = winners.shape
-    at_y, at_x = np.empty(count, np.int64), np.empty(count, np.int64)
-    under, right = np.empty(count, np.float32), np.empty(count, np.float32)
-    weights = np.empty(count, np.float32)
+    grid = (winners.shape[1], winners.shape[2])
+    labels_out = out.ravel()
+    node_of, across_of = _columns_of(out.shape[1], columns)
+    node, where = np.zeros(BATCH, np.int64), np.zeros((2, BATCH), np.float64)
+    within = np.zeros((2, BATCH), np.float32)
+    pulled = np.empty((7, BATCH), np.float32)
+    cells, shares = np.empty((count, 4, BATCH), np.int64), np.empty((count, 3, BATCH), np.float32)
     candidates = np.empty(4 * count, np.int64)
     sums = np.empty(4 * count, np.float32)
     corners = np.empty(4, np.int64)
     one, faint = np.float32(1), np.float32(FAINT)
-    for place in rest:
-        cell = _cell(place, (rows, columns), out.shape)
-        heaviest = np.float32(0)
+    for start in range(0, rest.size, BATCH):
+        here = min(BATCH, rest.size - start)
+        places = rest[start : start + here]
+        _find_nodes(places, out.shape, rows, columns, node_of, across_of, where, within, node)
         for i in range(count):
-            y0, x0, fy, fx, weight = _landing(
-                pulls[i], cell, out.shape, (grid_h, grid_w), placement
+            _land(
+                pulls[i],
+                where,
+                within,
+                node,
+                out.shape,
+                grid,
+                placement,
+                pulled,
+                cells[i],
+                shares[i],
             )
-            at_y[i], at_x[i], under[i], right[i], weights[i] = y0, x0, fy, fx, weight
-            heaviest = max(heaviest, weight)
-        found = 0
-        for i in range(count):
-            if weights[i] < faint * heaviest:
-                continue
-            y0, x0 = at_y[i], at_x[i]
-            above, below = winners[i, y0], winners[i, min(y0 + 1, grid_h - 1)]
-            x1 = min(x0 + 1, grid_w - 1)
-            corners[0], corners[1] = above[x0], above[x1]
-            corners[2], corners[3] = below[x0], below[x1]
-            for corner in range(4):
-                which = 0
-                while which < found and candidates[which] != corners[corner]:
-                    which += 1
-                if which == found:
-                    candidates[found] = corners[corner]
-                    sums[found] = 0
-                    found += 1
-        best = 0
-        if found > 1:
+        for n in range(here):
+            heaviest = np.float32(0)
             for i in range(count):
-                if weights[i] < faint * heaviest:
+                heaviest = max(heaviest, shares[i, 2, n])
+            found = 0
+            for i in range(count):
+                if shares[i, 2, n] < faint * heaviest:
                     continue
-                scores = answers[i]
-                y0, x0 = at_y[i], at_x[i]
-                y1, x1 = min(y0 + 1, grid_h - 1), min(x0 + 1, grid_w - 1)
-                a, b, c, d = scores[y0, x0], scores[y0, x1], scores[y1, x0], scores[y1, x1]
-                low, top = weights[i] * under[i], weights[i] * (one - under[i])
-                fx, gx = right[i], one - right[i]
-                for which in range(found):
-                    k = candidates[which]
-                    sums[which] += top * (gx * a[k] + fx * b[k]) + low * (gx * c[k] + fx * d[k])
-            for which in range(1, found):
-                if sums[which] > sums[best]:
-                    best = which
-        out[cell[0], cell[1]] = candidates[best]
+                above, below = winners[i, cells[i, 0, n]], winners[i, cells[i, 2, n]]
+                left, right = cells[i, 1, n], cells[i, 3, n]
+                corners[0], corners[1] = above[left], above[right]
+                corners[2], corners[3] = below[left], below[right]
+                for corner in range(4):
+                    name = corners[corner]
+                    which = 0
+                    while which < found and candidates[which] != name:
+                        which += 1
+                    if which == found:
+                        candidates[found] = name
+                        sums[found] = 0
+                        found += 1
+            best = 0
+            if found > 1:
+                for i in range(count):
+                    weight = shares[i, 2, n]
+                    if weight < faint * heaviest:
+                        continue
+                    scores = answers[i]
+                    y0, x0, y1, x1 = cells[i, 0, n], cells[i, 1, n], cells[i, 2, n], cells[i, 3, n]
+                    a, b, c, d = scores[y0, x0], scores[y0, x1], scores[y1, x0], scores[y1, x1]
+                    low, top = weight * shares[i, 0, n], weight * (one - shares[i, 0, n])
+                    fx, gx = shares[i, 1, n], one - shares[i, 1, n]
+                    for which in range(found):
+                        k = candidates[which]
+                        sums[which] += top * (gx * a[k] + fx * b[k]) + low * (gx * c[k] + fx * d[k])
+                for which in range(1, found):
+                    if sums[which] > sums[best]:
+                        best = which
+            labels_out[rest[start + n]] = candidates[best]

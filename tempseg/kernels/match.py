@@ -9,14 +9,16 @@ uint8 in the frame. `answer`, `flow`, `places`, `found`, `votes` and `counts` ar
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tempseg.kernels._jit import inlined, kernel
 from tempseg.kernels.shares import MARGIN, IntArray
 from tempseg.types import FloatArray, LabelArray, UInt8Array
 
 __all__ = [
-    "FRAME_LANES",
+    "BATCH",
     "FRAME_REACH",
+    "FRAME_ROWS",
     "GRID_LANES",
     "GRID_REACH",
     "difference",
@@ -29,8 +31,11 @@ __all__ = [
 GRID_REACH, GRID_ROWS, GRID_LANES = 6, 13, 16
 """Cells that a match on the grid may lie away; its window, columns filled up to whole vectors."""
 
-FRAME_REACH, FRAME_ROWS, FRAME_LANES = 2, 5, 8
-"""The same for matches in the frame, in pixels."""
+FRAME_REACH, FRAME_ROWS = 2, 5
+"""The same for matches in the frame, in pixels; here each place is a lane."""
+
+BATCH = 64
+"""Places of the frame that are looked at together."""
 
 
 @kernel
@@ -71,83 +76,110 @@ def difference(
 
 
 @inlined
+def _eight(samples: UInt8Array, at: int) -> np.uint64:
+    """Return eight samples from a place on, the first one lowest; compiled to a single load."""
+    i = np.uint64(at)
+    low = (
+        np.uint64(samples[i])
+        | (np.uint64(samples[i + np.uint64(1)]) << np.uint64(8))
+        | (np.uint64(samples[i + np.uint64(2)]) << np.uint64(16))
+        | (np.uint64(samples[i + np.uint64(3)]) << np.uint64(24))
+    )
+    high = (
+        (np.uint64(samples[i + np.uint64(4)]) << np.uint64(32))
+        | (np.uint64(samples[i + np.uint64(5)]) << np.uint64(40))
+        | (np.uint64(samples[i + np.uint64(6)]) << np.uint64(48))
+        | (np.uint64(samples[i + np.uint64(7)]) << np.uint64(56))
+    )
+    return np.uint64(low | high)
+
+
+@inlined
+def _take_row(
+    samples: UInt8Array,
+    begins: IntArray,
+    offset: int,
+    spacing: int,
+    eights: NDArray[np.uint64],
+    out: NDArray[np.int32],
+) -> None:
+    """Write samples of a row, `spacing` apart, from `offset` behind each of `begins` on.
+
+    `out` (m, BATCH) takes one place a column; `eights` (BATCH,) is room to work in.
+    """
+    for column in range(out.shape[0]):
+        at = column * spacing
+        if column == 0 or at // 8 != (at - spacing) // 8:
+            for n in range(BATCH):
+                eights[n] = _eight(samples, begins[n] + offset + at // 8 * 8)
+        shift, to = np.uint64(8 * (at % 8)), out[column]
+        for n in range(BATCH):
+            to[n] = np.int32((eights[n] >> shift) & np.uint64(255))
+
+
+@inlined
+def _floor(value: np.float32) -> int:
+    """Return a number rounded down; plain arithmetic, where `np.floor` is a call."""
+    whole = int(value)
+    return whole - 1 if whole > value else whole
+
+
+@inlined
 def _weigh_matches(
-    target: FloatArray | UInt8Array,
-    source: FloatArray | UInt8Array,
+    target: FloatArray,
+    source: FloatArray,
     x: int,
     y: int,
     left: int,
     top: int,
-    rows: int,
-    lanes: int,
     scale: np.float32,
     falloff: FloatArray,
-    window: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Write how well the 3×3 patch around (x, y) fits around each place of a window.
+    """Write how well the 3×3 patch around (x, y) fits around each cell of a window of the grid.
 
     `(1 - msd / 8 S)^8`, 0 from `msd = 8 S` on, times `falloff`; `scale` is 1 / (8 S · 27).
     Of the chroma, which varies slowly, the patch's middle stands for all nine samples.
     The power is within 0.04 of exp(-msd / S), and plain arithmetic that whole vectors take.
-    The window (`rows`, `lanes`) lies flat in `out`; `window` holds the source's samples of it,
-    with the patches' rim.
+    The window, from (left, top) on, lies flat in `falloff` and `out`.
     """
     one, zero, nine = np.float32(1), np.float32(0), np.float32(9)
-    for row in range(rows + 2):
-        _take(source[top - 1 + row, 0], left - 1, lanes, window, row * lanes)
-    line = target[y - 1, 0, x - 1 : x + 2]
-    a0, a1, a2 = np.float32(line[0]), np.float32(line[1]), np.float32(line[2])
-    line = target[y, 0, x - 1 : x + 2]
-    b0, b1, b2 = np.float32(line[0]), np.float32(line[1]), np.float32(line[2])
-    line = target[y + 1, 0, x - 1 : x + 2]
-    c0, c1, c2 = np.float32(line[0]), np.float32(line[1]), np.float32(line[2])
-    for i in range(rows * lanes):
-        d0, d1, d2 = a0 - window[i], a1 - window[i + 1], a2 - window[i + 2]
-        d = d0 * d0 + d1 * d1 + d2 * d2
-        j = i + lanes
-        d0, d1, d2 = b0 - window[j], b1 - window[j + 1], b2 - window[j + 2]
-        d += d0 * d0 + d1 * d1 + d2 * d2
-        j = i + 2 * lanes
-        d0, d1, d2 = c0 - window[j], c1 - window[j + 1], c2 - window[j + 2]
-        out[i] = d + (d0 * d0 + d1 * d1 + d2 * d2)
-    for c in range(1, 3):
-        for row in range(rows):
-            _take(source[top + row, c], left, lanes, window, row * lanes)
-        own = np.float32(target[y, c, x])
-        for i in range(rows * lanes):
-            d = own - window[i]
-            out[i] += nine * (d * d)
-    for i in range(rows * lanes):
-        near = one - out[i] * scale
-        near = near if near > zero else zero
-        near *= near
-        near *= near
-        out[i] = near * near * falloff[i]
+    above, own, below = target[y - 1], target[y], target[y + 1]
+    a0, a1, a2 = above[0, x - 1], above[0, x], above[0, x + 1]
+    b0, b1, b2 = own[0, x - 1], own[0, x], own[0, x + 1]
+    c0, c1, c2 = below[0, x - 1], below[0, x], below[0, x + 1]
+    own_u, own_v = own[1, x], own[2, x]
+    # Unsigned, because indices that could be negative do not let a loop become vector code; and
+    # a loop of few lanes becomes it only where it holds as much as this: else it is unrolled.
+    before, here, after = np.uint64(left - 1), np.uint64(left), np.uint64(left + 1)
+    for row in range(GRID_ROWS):
+        upper, middle, lower = source[top + row - 1, 0], source[top + row], source[top + row + 1, 0]
+        line, u, v = middle[0], middle[1], middle[2]
+        at = np.uint64(row * GRID_LANES)
+        for lane in range(np.uint64(GRID_LANES)):
+            i, j, k = before + lane, here + lane, after + lane
+            d0, d1, d2 = a0 - upper[i], a1 - upper[j], a2 - upper[k]
+            d = d0 * d0 + d1 * d1 + d2 * d2
+            d0, d1, d2 = b0 - line[i], b1 - line[j], b2 - line[k]
+            d += d0 * d0 + d1 * d1 + d2 * d2
+            d0, d1, d2 = c0 - lower[i], c1 - lower[j], c2 - lower[k]
+            d += d0 * d0 + d1 * d1 + d2 * d2
+            d0, d1 = own_u - u[j], own_v - v[j]
+            d += nine * (d0 * d0)
+            d += nine * (d1 * d1)
+            near = one - d * scale
+            near = near if near > zero else zero
+            near *= near
+            near *= near
+            out[at + lane] = near * near * falloff[at + lane]
 
 
 @inlined
-def _take(line: FloatArray | LabelArray, begin: int, lanes: int, out: FloatArray, at: int) -> None:
-    """Copy `lanes` samples of a row; unsigned indices spare the test for negative ones."""
-    source, to = np.uint64(begin), np.uint64(at)
-    for i in range(np.uint64(lanes)):
-        out[to + i] = np.float32(line[source + i])
-
-
-@inlined
-def _dot(
-    matches: FloatArray, parts: FloatArray, rows: int, lanes: int, sums: FloatArray
-) -> np.float32:
-    """Return the sum of products of two windows; always added up in the same order."""
-    for i in range(lanes):
-        sums[i] = matches[i] * parts[i]
-    for row in range(1, rows):
-        at = np.uint64(row * lanes)
-        for i in range(np.uint64(lanes)):
-            sums[i] += matches[at + i] * parts[at + i]
+def _total(sums: FloatArray) -> np.float32:
+    """Return the sum of lanes, always added up in the same order."""
     total = np.float32(0)
-    for i in range(lanes):
-        total += sums[i]
+    for lane in range(sums.size):
+        total += sums[lane]
     return total
 
 
@@ -175,43 +207,40 @@ def vote_grid(
     half, one, zero = np.float32(0.5), np.float32(1), np.float32(0)
     per_msd, strength = np.float32(scale), np.float32(weight)
     matches = np.empty(GRID_ROWS * GRID_LANES, np.float32)
-    window = np.zeros((GRID_ROWS + 3) * GRID_LANES, np.float32)
-    first, second = np.empty_like(matches), np.empty_like(matches)
-    share, parts = np.empty_like(matches), np.empty_like(matches)
-    sums = np.empty(GRID_LANES, np.float32)
     fall = falloff.reshape(falloff.size)
+    sums, other_sums = np.empty(GRID_LANES, np.float32), np.empty(GRID_LANES, np.float32)
+    lanes = np.uint64(GRID_LANES)
     for n in range(places.size):
         y = places[n] // width
         x = places[n] - y * width
-        left = int(np.floor(np.float32(x) + flow[y, x, 0] + half))
-        top = int(np.floor(np.float32(y) + flow[y, x, 1] + half))
+        left = _floor(np.float32(x) + flow[y, x, 0] + half)
+        top = _floor(np.float32(y) + flow[y, x, 1] + half)
         left = min(max(left, 0), width - 1) + MARGIN - GRID_REACH
         top = min(max(top, 0), height - 1) + MARGIN - GRID_REACH
-        _weigh_matches(
-            target,
-            source,
-            x + MARGIN,
-            y + MARGIN,
-            left,
-            top,
-            GRID_ROWS,
-            GRID_LANES,
-            per_msd,
-            fall,
-            window,
-            matches,
-        )
-        for row in range(GRID_ROWS):
-            at = row * GRID_LANES
-            _take(answer[top + row, 0], left, GRID_LANES, first, at)
-            _take(answer[top + row, 1], left, GRID_LANES, second, at)
-            _take(answer[top + row, 2], left, GRID_LANES, share, at)
-        for k in range(counts[n]):
-            label = found[n, k]
-            for i in range(GRID_ROWS * GRID_LANES):
-                part = one - share[i] if second[i] == label else zero
-                parts[i] = share[i] if first[i] == label else part
-            votes[n, k] += strength * _dot(matches, parts, GRID_ROWS, GRID_LANES, sums)
+        _weigh_matches(target, source, x + MARGIN, y + MARGIN, left, top, per_msd, fall, matches)
+        # Two labels at once: there are mostly two.
+        for which in range(0, counts[n], 2):
+            label, other = found[n, which], found[n, which]
+            if which + 1 < counts[n]:
+                other = found[n, which + 1]
+            sums[:], other_sums[:] = zero, zero
+            begin = np.uint64(left)
+            for row in range(GRID_ROWS):
+                shares_of = answer[top + row]
+                first, second, share = shares_of[0], shares_of[1], shares_of[2]
+                at = np.uint64(row * GRID_LANES)
+                for lane in range(lanes):
+                    j = begin + lane
+                    rest = one - share[j]
+                    part = rest if second[j] == label else zero
+                    part = share[j] if first[j] == label else part
+                    sums[lane] += matches[at + lane] * part
+                    part = rest if second[j] == other else zero
+                    part = share[j] if first[j] == other else part
+                    other_sums[lane] += matches[at + lane] * part
+            votes[n, which] += strength * _total(sums)
+            if which + 1 < counts[n]:
+                votes[n, which + 1] += strength * _total(other_sums)
 
 
 @kernel
@@ -231,55 +260,103 @@ def vote_frame(
     """Add a source's votes for the first and second label of some pixels of the frame.
 
     As `vote_grid`, with colours and `answer` (one label a pixel) of the frame's size, margins
-    included, and `votes` (n, 2).
+    included, and `votes` (n, 2). `places` rise.
     """
     height, width = labels.shape
     rows, columns, _ = flow.shape
-    half, one, zero = np.float32(0.5), np.float32(1), np.float32(0)
+    half, one, zero, nine = np.float32(0.5), np.float32(1), np.float32(0), np.int32(9)
     per_msd, strength = np.float32(scale), np.float32(weight)
     stretch_x, stretch_y = np.float32(width / columns), np.float32(height / rows)
-    matches = np.empty(FRAME_ROWS * FRAME_LANES, np.float32)
-    window = np.zeros((FRAME_ROWS + 3) * FRAME_LANES, np.float32)
-    names, parts = np.empty_like(matches), np.empty_like(matches)
-    sums = np.empty(FRAME_LANES, np.float32)
-    fall = falloff.reshape(falloff.size)
-    for n in range(places.size):
-        y = places[n] // width
-        x = places[n] - y * width
-        node_x = min(max((np.float32(x) + half) / stretch_x - half, zero), np.float32(columns - 1))
-        node_y = min(max((np.float32(y) + half) / stretch_y - half, zero), np.float32(rows - 1))
-        x0, y0 = int(node_x), int(node_y)
-        x1, y1 = min(x0 + 1, columns - 1), min(y0 + 1, rows - 1)
-        fx, fy = node_x - np.float32(x0), node_y - np.float32(y0)
-        above = flow[y0, x0, 0] + fx * (flow[y0, x1, 0] - flow[y0, x0, 0])
-        below = flow[y1, x0, 0] + fx * (flow[y1, x1, 0] - flow[y1, x0, 0])
-        left = int(np.floor(np.float32(x) + (above + fy * (below - above)) * stretch_x + half))
-        above = flow[y0, x0, 1] + fx * (flow[y0, x1, 1] - flow[y0, x0, 1])
-        below = flow[y1, x0, 1] + fx * (flow[y1, x1, 1] - flow[y1, x0, 1])
-        top = int(np.floor(np.float32(y) + (above + fy * (below - above)) * stretch_y + half))
-        left = min(max(left, 0), width - 1) + MARGIN - FRAME_REACH
-        top = min(max(top, 0), height - 1) + MARGIN - FRAME_REACH
-        _weigh_matches(
-            target,
-            source,
-            x + MARGIN,
-            y + MARGIN,
-            left,
-            top,
-            FRAME_ROWS,
-            FRAME_LANES,
-            per_msd,
-            fall,
-            window,
-            matches,
-        )
+    left_node, right_node = np.empty(width, np.int64), np.empty(width, np.int64)
+    across = np.empty(width, np.float32)
+    for x in range(width):
+        node = min(max((np.float32(x) + half) / stretch_x - half, zero), np.float32(columns - 1))
+        left_node[x], right_node[x] = int(node), min(int(node) + 1, columns - 1)
+        across[x] = node - np.float32(int(node))
+    pitch = source.shape[2]
+    side = FRAME_ROWS + 2
+    samples, own_samples, names_of = source.ravel(), target.ravel(), answer.ravel()
+    # Whole numbers: samples are, so that errors are exact in whatever order they are added up.
+    luma = np.empty((side, side, BATCH), np.int32)
+    u, v = np.empty((2, FRAME_ROWS, FRAME_ROWS, BATCH), np.int32)
+    own = np.empty((3, 3, BATCH), np.int32)
+    own_u, own_v = np.empty((2, 1, BATCH), np.int32)
+    names = np.empty((FRAME_ROWS, FRAME_ROWS, BATCH), answer.dtype)
+    first, other = np.zeros(BATCH, labels.dtype), np.zeros(BATCH, labels.dtype)
+    begins, own_begins, name_begins = np.zeros((3, BATCH), np.int64)
+    eights, error = np.empty(BATCH, np.uint64), np.empty(BATCH, np.int32)
+    of_first, of_other, in_first, in_other = np.empty((4, BATCH), np.float32)
+    y, row_end = 0, 0
+    y0, y1, fy = 0, 0, zero
+    for start in range(0, places.size, BATCH):
+        count = min(BATCH, places.size - start)
+        for n in range(count):
+            place = places[start + n]
+            if place >= row_end:
+                y = place // width
+                row_end = (y + 1) * width
+                node = (np.float32(y) + half) / stretch_y - half
+                node = min(max(node, zero), np.float32(rows - 1))
+                y0, y1 = int(node), min(int(node) + 1, rows - 1)
+                fy = node - np.float32(y0)
+            x = place - (row_end - width)
+            x0, x1, fx = left_node[x], right_node[x], across[x]
+            above = flow[y0, x0, 0] + fx * (flow[y0, x1, 0] - flow[y0, x0, 0])
+            below = flow[y1, x0, 0] + fx * (flow[y1, x1, 0] - flow[y1, x0, 0])
+            left = _floor(np.float32(x) + (above + fy * (below - above)) * stretch_x + half)
+            above = flow[y0, x0, 1] + fx * (flow[y0, x1, 1] - flow[y0, x0, 1])
+            below = flow[y1, x0, 1] + fx * (flow[y1, x1, 1] - flow[y1, x0, 1])
+            top = _floor(np.float32(y) + (above + fy * (below - above)) * stretch_y + half)
+            left = min(max(left, 0), width - 1) + MARGIN - FRAME_REACH - 1
+            top = min(max(top, 0), height - 1) + MARGIN - FRAME_REACH - 1
+            begins[n] = top * 3 * pitch + left
+            name_begins[n] = (top + 1) * pitch + left + 1
+            own_begins[n] = (y + MARGIN - 1) * 3 * pitch + x + MARGIN - 1
+            first[n], other[n] = labels[y, x], second[y, x]
+        for row in range(side):
+            _take_row(samples, begins, row * 3 * pitch, 1, eights, luma[row])
         for row in range(FRAME_ROWS):
-            _take(answer[top + row], left, FRAME_LANES, names, row * FRAME_LANES)
-        for k in range(2):
-            label = np.float32(labels[y, x] if k == 0 else second[y, x])
-            for i in range(FRAME_ROWS * FRAME_LANES):
-                parts[i] = one if names[i] == label else zero
-            votes[n, k] += strength * _dot(matches, parts, FRAME_ROWS, FRAME_LANES, sums)
+            at = (row + 1) * 3 * pitch + 1
+            _take_row(samples, begins, at + pitch, 1, eights, u[row])
+            _take_row(samples, begins, at + 2 * pitch, 1, eights, v[row])
+            for column in range(FRAME_ROWS):
+                line, at = names[row, column], row * pitch + column
+                for n in range(BATCH):
+                    line[n] = names_of[np.uint64(name_begins[n] + at)]
+        for row in range(3):
+            _take_row(own_samples, own_begins, row * 3 * pitch, 1, eights, own[row])
+        _take_row(own_samples, own_begins, 4 * pitch + 1, 1, eights, own_u)
+        _take_row(own_samples, own_begins, 5 * pitch + 1, 1, eights, own_v)
+        in_first[:], in_other[:] = zero, zero
+        for column in range(FRAME_ROWS):
+            of_first[:], of_other[:] = zero, zero
+            for row in range(FRAME_ROWS):
+                a, b, c, d = own_u[0], u[row, column], own_v[0], v[row, column]
+                for n in range(BATCH):
+                    d0, d1 = a[n] - b[n], c[n] - d[n]
+                    error[n] = nine * (d0 * d0 + d1 * d1)
+                for under in range(3):
+                    line, here = luma[row + under], own[under]
+                    a, b, c = here[0], here[1], here[2]
+                    d, e, f = line[column], line[column + 1], line[column + 2]
+                    for n in range(BATCH):
+                        d0, d1, d2 = a[n] - d[n], b[n] - e[n], c[n] - f[n]
+                        error[n] += d0 * d0 + d1 * d1 + d2 * d2
+                fall, named = falloff[row, column], names[row, column]
+                for n in range(BATCH):
+                    near = one - np.float32(error[n]) * per_msd
+                    near = near if near > zero else zero
+                    near *= near
+                    near *= near
+                    near = near * near * fall
+                    of_first[n] += near if named[n] == first[n] else zero
+                    of_other[n] += near if named[n] == other[n] else zero
+            for n in range(BATCH):
+                in_first[n] += of_first[n]
+                in_other[n] += of_other[n]
+        for n in range(count):
+            votes[start + n, 0] += strength * in_first[n]
+            votes[start + n, 1] += strength * in_other[n]
 
 
 @kernel
@@ -314,54 +391,77 @@ def sharpen(
     """Write, for some pixels of the frame, the label that neighbours of their colour have.
 
     Joint bilateral: of a square of pixels `spacing` apart, each votes with its shares, its
-    likeness in colour (as in `_weigh_matches`, of single pixels) and `falloff` (m, m). A pixel
-    that is `sure` keeps its label. `out` (n,) takes the labels.
+    likeness in colour (as in `_weigh_matches`, of single pixels) and `falloff` (m, m). A pixel that
+    is `sure` keeps its label. `places` rise; `out` (n,) takes the labels.
     """
     height, width = labels.shape
-    reach = falloff.shape[0] // 2
+    side, pitch = falloff.shape[0], colours.shape[2]
+    rim = side // 2 * spacing
     one, zero = np.float32(1), np.float32(0)
     least, per_square = np.float32(sure), np.float32(scale)
-    for n in range(places.size):
-        y = places[n] // width
-        x = places[n] - y * width
-        first, other = labels[y, x], second[y, x]
-        out[n] = first
-        if share[y, x] >= least:
-            continue
-        own = colours[y + MARGIN, :, x + MARGIN]
-        own_y, own_u, own_v = np.float32(own[0]), np.float32(own[1]), np.float32(own[2])
-        for_first, for_second = zero, zero
-        for row in range(2 * reach + 1):
-            near_y = y + (row - reach) * spacing
-            if near_y < 0 or near_y >= height:
-                continue
-            line, names, others = colours[near_y + MARGIN], labels[near_y], second[near_y]
-            parts, fall = share[near_y], falloff[row]
-            for column in range(2 * reach + 1):
-                near_x = x + (column - reach) * spacing
-                if near_x < 0 or near_x >= width:
-                    continue
-                d0 = own_y - np.float32(line[0, near_x + MARGIN])
-                d1 = own_u - np.float32(line[1, near_x + MARGIN])
-                d2 = own_v - np.float32(line[2, near_x + MARGIN])
-                match = one - (d0 * d0 + d1 * d1 + d2 * d2) * per_square
-                if match <= zero:
-                    continue
-                match *= match
-                match *= match
-                match *= match * fall[column]
-                part = parts[near_x]
-                if names[near_x] == first:
-                    for_first += match * part
-                    if part < one and others[near_x] == other:
-                        for_second += match * (one - part)
-                elif names[near_x] == other:
-                    for_second += match * part
-                    if part < one and others[near_x] == first:
-                        for_first += match * (one - part)
-                elif part < one and others[near_x] == first:
-                    for_first += match * (one - part)
-                elif part < one and others[near_x] == other:
-                    for_second += match * (one - part)
-        if for_second > for_first:
-            out[n] = other
+    samples, firsts, seconds = colours.ravel(), labels.ravel(), second.ravel()
+    shares_of = share.ravel()
+    which, begins = np.zeros((2, BATCH), np.int64)
+    # Of each row and column of the square: where it lies, and 1 where that is in the frame.
+    at_row, at_column = np.zeros((2, side, BATCH), np.int64)
+    in_row, in_column = np.zeros((2, side, BATCH), np.float32)
+    first, other = np.zeros(BATCH, labels.dtype), np.zeros(BATCH, labels.dtype)
+    near_first, near_other = np.empty(BATCH, labels.dtype), np.empty(BATCH, labels.dtype)
+    eights, like = np.empty(BATCH, np.uint64), np.empty(BATCH, np.float32)
+    own, near = np.empty((3, 1, BATCH), np.int32), np.empty((3, side, BATCH), np.int32)
+    part, for_first, for_other = np.empty((3, BATCH), np.float32)
+    y, row_end = 0, 0
+    n = 0
+    while n < places.size:
+        count = 0
+        while n < places.size and count < BATCH:
+            place = places[n]
+            out[n] = firsts[place]
+            if shares_of[place] < least:
+                if place >= row_end:
+                    y = place // width
+                    row_end = (y + 1) * width
+                x = place - (row_end - width)
+                which[count], first[count], other[count] = n, firsts[place], seconds[place]
+                begins[count] = (y + MARGIN - rim) * 3 * pitch + x + MARGIN - rim
+                for k in range(side):
+                    near_x, near_y = x - rim + k * spacing, y - rim + k * spacing
+                    at_column[k, count] = min(max(near_x, 0), width - 1)
+                    at_row[k, count] = min(max(near_y, 0), height - 1) * width
+                    in_column[k, count] = one if near_x >= 0 and near_x < width else zero
+                    in_row[k, count] = one if near_y >= 0 and near_y < height else zero
+                count += 1
+            n += 1
+        for c in range(3):
+            _take_row(samples, begins, (3 * rim + c) * pitch + rim, 1, eights, own[c])
+        for_first[:], for_other[:] = zero, zero
+        for row in range(side):
+            for c in range(3):
+                at = (3 * row * spacing + c) * pitch
+                _take_row(samples, begins, at, spacing, eights, near[c])
+            begin, inside = at_row[row], in_row[row]
+            for column in range(side):
+                step, within = at_column[column], in_column[column]
+                for i in range(BATCH):
+                    at = np.uint64(begin[i] + step[i])
+                    near_first[i], near_other[i] = firsts[at], seconds[at]
+                    part[i] = shares_of[at]
+                fall = falloff[row, column]
+                a, b, c = own[0, 0], own[1, 0], own[2, 0]
+                d, e, f = near[0, column], near[1, column], near[2, column]
+                for i in range(BATCH):
+                    d0, d1, d2 = a[i] - d[i], b[i] - e[i], c[i] - f[i]
+                    match = one - np.float32(d0 * d0 + d1 * d1 + d2 * d2) * per_square
+                    match = match if match > zero else zero
+                    match *= match
+                    match *= match
+                    like[i] = match * (match * fall) * (inside[i] * within[i])
+                for i in range(BATCH):
+                    minor = one - part[i]
+                    less = minor if near_other[i] == first[i] else zero
+                    for_first[i] += like[i] * (part[i] if near_first[i] == first[i] else less)
+                    less = minor if near_other[i] == other[i] else zero
+                    for_other[i] += like[i] * (part[i] if near_first[i] == other[i] else less)
+        for i in range(count):
+            if for_other[i] > for_first[i]:
+                out[which[i]] = other[i]

@@ -150,7 +150,8 @@ def settle_pixels(
     """Within the cells in doubt, fill the pixels on whose label all keyframes agree.
 
     `answers`, `clearances` and `doubt` are as for `settle_cells`. The places of the others,
-    `y * W + x`, are written to `rest` (H * W); returns how many.
+    `y * W + x`, are written to `rest` (H * W), rising; returns how many. `out` takes any label
+    there.
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
@@ -158,67 +159,79 @@ def settle_pixels(
     scale_x, offset_x, scale_y, offset_y = placement
     stretch_x = np.float32(scale_x * width / columns)
     stretch_y = np.float32(scale_y * height / rows)
-    half = np.float32(0.5)
-    # A cell is at most this large; the ones along the border reach out to it.
-    room = (2 * (height // rows + 2)) * (2 * (width // columns + 2))
-    label = np.empty(room, out.dtype)
-    alike = np.empty(room, np.bool_)
-    across = np.empty(width, np.float32)
+    half, last_x, last_y = np.float32(0.5), np.float32(grid_w - 1), np.float32(grid_h - 1)
+    zero = np.float32(0)
+    # Of each column of pixels: its cell, how far in it, and where it lies on the model's grid.
+    cell, first_x = np.empty(width, np.int64), np.empty(columns, np.int64)
+    across, own_x = np.empty((2, width), np.float32)
     for column in range(columns - 1):
-        for x in range(
-            _first_pixel(column, columns, width), _first_pixel(column + 1, columns, width)
-        ):
+        first_x[column] = _first_pixel(column, columns, width)
+        first_x[column + 1] = _first_pixel(column + 1, columns, width)
+        for x in range(first_x[column], first_x[column + 1]):
+            cell[x] = column
             across[x] = _within(x, column, columns, width)
+            own_x[x] = np.float32(x * scale_x)
+    # Of each cell in a row of pixels: where its left edge lies on the grid, its right from there.
+    left_x, left_y, more_x, more_y = np.empty((4, columns), np.float32)
+    label, alike = np.empty(width, out.dtype), np.empty(width, np.uint8)
+    at = np.empty(width, np.int64)
+    begins, ends = np.empty((2, columns), np.int64)
     found = 0
     for row in range(rows - 1):
-        y_first = _first_pixel(row, rows, height)
-        y_end = _first_pixel(row + 1, rows, height)
-        for column in range(columns - 1):
-            if doubt[row, column] == 0:
-                continue
-            x_first = _first_pixel(column, columns, width)
-            x_end = _first_pixel(column + 1, columns, width)
+        # Cells in doubt come in groups, whose pixels are looked at together.
+        groups, column = 0, 0
+        while column < columns - 1:
+            begin = column
+            while column < columns - 1 and doubt[row, column] != 0:
+                column += 1
+            if column > begin:
+                begins[groups], ends[groups] = begin, column
+                groups += 1
+            column += 1
+        for y in range(_first_pixel(row, rows, height), _first_pixel(row + 1, rows, height)):
+            down = _within(y, row, rows, height)
+            own_y = np.float32(y * scale_y + offset_y)
             for i in range(count):
-                grid, clearance = answers[i], clearances[i]
-                k = 0
-                for y in range(y_first, y_end):
-                    down = _within(y, row, rows, height)
-                    left_x = _edge(pulls, i, row, column, 0, down) * stretch_x
-                    left_y = _edge(pulls, i, row, column, 1, down) * stretch_y
-                    more_x = _edge(pulls, i, row, column + 1, 0, down) * stretch_x - left_x
-                    more_y = _edge(pulls, i, row, column + 1, 1, down) * stretch_y - left_y
-                    left_x += np.float32(offset_x)
-                    left_y += np.float32(y * scale_y + offset_y)
-                    for x in range(x_first, x_end):
-                        gx = np.float32(x * scale_x) + left_x + across[x] * more_x
-                        gy = left_y + across[x] * more_y
-                        near_x = int(clamped(gx, grid_w) + half)
-                        near_y = int(clamped(gy, grid_h) + half)
-                        # The four cells around a place touch its nearest one.
-                        known = clearance[near_y, near_x] >= 1
-                        if i == 0:
-                            label[k] = grid[near_y, near_x]
-                            alike[k] = known
-                        else:
-                            alike[k] &= known and grid[near_y, near_x] == label[k]
-                        k += 1
-            k = 0
-            for y in range(y_first, y_end):
-                for x in range(x_first, x_end):
-                    if alike[k]:
-                        out[y, x] = label[k]
+                grid, clearance = answers[i].ravel(), clearances[i].ravel()
+                top, low = pulls[i, row], pulls[i, row + 1]
+                for group in range(groups):
+                    for column in range(begins[group], ends[group]):
+                        begin_x = _edge(top, low, column, 0, down) * stretch_x
+                        begin_y = _edge(top, low, column, 1, down) * stretch_y
+                        more_x[column] = _edge(top, low, column + 1, 0, down) * stretch_x - begin_x
+                        more_y[column] = _edge(top, low, column + 1, 1, down) * stretch_y - begin_y
+                        left_x[column] = begin_x + np.float32(offset_x)
+                        left_y[column] = begin_y + own_y
+                    begin, end = first_x[begins[group]], first_x[ends[group]]
+                    for x in range(np.uint64(begin), np.uint64(end)):
+                        k = np.uint64(cell[x])
+                        gx = own_x[x] + left_x[k] + across[x] * more_x[k]
+                        gy = left_y[k] + across[x] * more_y[k]
+                        near_x = np.int32(min(max(gx, zero), last_x) + half)
+                        near_y = np.int32(min(max(gy, zero), last_y) + half)
+                        at[x] = near_y * grid_w + near_x
+                    # The four cells around a place touch its nearest one.
+                    if i == 0:
+                        for x in range(np.uint64(begin), np.uint64(end)):
+                            place = np.uint64(at[x])
+                            label[x], alike[x] = grid[place], clearance[place] >= 1
                     else:
-                        rest[found] = y * width + x
-                        found += 1
-                    k += 1
+                        for x in range(np.uint64(begin), np.uint64(end)):
+                            place = np.uint64(at[x])
+                            alike[x] &= (clearance[place] >= 1) & (grid[place] == label[x])
+            for group in range(groups):
+                for x in range(first_x[begins[group]], first_x[ends[group]]):
+                    # Without a branch, which would often be foreseen wrongly.
+                    out[y, x] = label[x]
+                    rest[found] = y * width + x
+                    found += alike[x] == 0
     return found
 
 
 @inlined
-def _edge(pulls: FloatArray, i: int, row: int, column: int, c: int, down: np.float32) -> np.float32:
+def _edge(top: FloatArray, low: FloatArray, column: int, c: int, down: np.float32) -> np.float32:
     """Return one pull field's value below a node, `down` towards the next."""
-    top = pulls[i, row, column, c]
-    return np.float32(top + down * (pulls[i, row + 1, column, c] - top))
+    return np.float32(top[column, c] + down * (low[column, c] - top[column, c]))
 
 
 @inlined

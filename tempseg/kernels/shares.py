@@ -296,12 +296,15 @@ def enlarge(
             across[x] = np.float32(place - column)
             x += 1
     start[columns] = width
-    # Of each cell between four nodes: how many labels there are (9 for more than two), which,
-    # and the share of the one at the four.
+    # Of each cell between four nodes: how many labels there are (CANDIDATES for more than two),
+    # which, and the share of the first at the four.
     kind = np.empty(columns, np.int64)
     names = np.empty((columns, 2), np.float32)
     corners = np.empty((columns, 4), np.float32)
-    found = np.empty(CANDIDATES, np.float32)
+    # Of cells with more than two: how many, which, in the order they are met, the share of each.
+    counts = np.empty(columns, np.int64)
+    many = np.empty((columns, CANDIDATES), np.float32)
+    parts = np.empty((columns, CANDIDATES, 4), np.float32)
     votes = np.empty(CANDIDATES, np.float32)
     two = np.empty((3, 1), np.float32)
     seen = -1
@@ -313,7 +316,7 @@ def enlarge(
         above, below = answer[row + MARGIN], answer[row + MARGIN + 1]
         if row != seen:
             seen = row
-            _look_at_cells(above, below, kind, names, corners)
+            _look_at_cells(above, below, kind, names, corners, counts, many, parts)
         out, other, part = labels[y], second[y], share[y]
         column = 0
         while column < columns:
@@ -341,19 +344,15 @@ def enlarge(
                         rest[left_over] = y * width + x
                         left_over += 1
             else:
+                count = counts[begin]
                 for x in range(start[begin], start[column]):
-                    count = 0
                     fx = across[x]
-                    for corner in range(4):
-                        line = below if corner // 2 else above
-                        i = begin + MARGIN + corner % 2
-                        vote = (fy if corner // 2 else one - fy) * (fx if corner % 2 else one - fx)
-                        count = _count(found, votes, count, line[0, i], vote * line[2, i])
-                        if line[2, i] < 1:
-                            count = _count(
-                                found, votes, count, line[1, i], vote * (one - line[2, i])
-                            )
-                    of_all = _write_two(found, votes, count, two, 0)
+                    w0, w1 = (one - fy) * (one - fx), (one - fy) * fx
+                    w2, w3 = fy * (one - fx), fy * fx
+                    for which in range(count):
+                        at = parts[begin, which]
+                        votes[which] = w0 * at[0] + w1 * at[1] + w2 * at[2] + w3 * at[3]
+                    of_all = _write_two(many[begin], votes, count, two, 0)
                     out[x], other[x], part[x] = int(two[0, 0]), int(two[1, 0]), two[2, 0]
                     if of_all < least:
                         rest[left_over] = y * width + x
@@ -363,7 +362,14 @@ def enlarge(
 
 @inlined
 def _look_at_cells(
-    above: FloatArray, below: FloatArray, kind: IntArray, names: FloatArray, corners: FloatArray
+    above: FloatArray,
+    below: FloatArray,
+    kind: IntArray,
+    names: FloatArray,
+    corners: FloatArray,
+    counts: IntArray,
+    many: FloatArray,
+    parts: FloatArray,
 ) -> None:
     """Fill a row of cells in `enlarge`."""
     for column in range(kind.size):
@@ -376,7 +382,7 @@ def _look_at_cells(
             for rank_ in range(2):
                 name = line[rank_, i]
                 if name != one_name and name != other:
-                    found = 2 if found == 1 else 9
+                    found = 2 if found == 1 else CANDIDATES
                     other = name
         kind[column] = found
         names[column, 0], names[column, 1] = one_name, other
@@ -385,3 +391,22 @@ def _look_at_cells(
             i = column + MARGIN + corner % 2
             value = line[2, i] if line[0, i] == one_name else 1 - line[2, i]
             corners[column, corner] = value
+    for column in range(kind.size):
+        if kind[column] <= 2:
+            continue
+        many[column, 0] = above[0, column + MARGIN]
+        parts[column] = 0
+        found = 1
+        for corner in range(4):
+            line = below if corner // 2 else above
+            i = column + MARGIN + corner % 2
+            # What a cell holds none of is no candidate.
+            for rank_ in range(2 if line[2, i] < 1 else 1):
+                which = 0
+                while which < found and many[column, which] != line[rank_, i]:
+                    which += 1
+                if which == found:
+                    many[column, which] = line[rank_, i]
+                    found += 1
+                parts[column, which, corner] = 1 - line[2, i] if rank_ else line[2, i]
+        counts[column] = found

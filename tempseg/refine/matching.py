@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar, cast
 
 import cv2
@@ -271,7 +272,7 @@ def _solve_frame(
         return labels
     first_share = share.ravel()[places]
     votes = np.stack([first_share, 1 - first_share], axis=1) * np.float32(PRIOR_IN_FRAME)
-    falloff = _falloff(matching.FRAME_REACH, matching.FRAME_LANES, FRAME_SIGMA)
+    falloff = _falloff(matching.FRAME_REACH, matching.FRAME_ROWS, FRAME_SIGMA)
     for source in sources:
         reference = source.reference
         if reference.labels is None or reference.frame_colours is None:
@@ -324,6 +325,7 @@ class _Ballot:
         )
 
 
+@cache
 def _falloff(reach: int, lanes: int, sigma: float) -> FloatArray:
     """Return a Gaussian window (2 reach + 1, lanes), 0 beyond its columns."""
     line = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))

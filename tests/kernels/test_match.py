@@ -228,12 +228,15 @@ def test_enlarged_labels_have_the_largest_bilinear_share(rng, labels, frame):
             assert (y * frame[1] + x in doubtful) == (best < 0.9)
 
 
-def test_pixels_vote_in_the_frame_where_patches_look_alike(rng):
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pixels_vote_in_the_frame_where_patches_look_alike(rng, dtype):
     target, source = rng.integers(100, 130, (2, *FRAME, 3)).astype(np.uint8)
-    names = rng.integers(0, 3, FRAME).astype(np.uint16)
+    names = rng.integers(0, 3, FRAME).astype(dtype)
     flow = _flow(rng, GRID, 0.8)
-    first, second = np.full(FRAME, 2, np.uint16), np.zeros(FRAME, np.uint16)
-    places = np.arange(0, FRAME[0] * FRAME[1], 37)
+    first, second = np.full(FRAME, 2, dtype), np.zeros(FRAME, dtype)
+    # More than are looked at together.
+    places = np.arange(0, FRAME[0] * FRAME[1], 9)
+    assert places.size > match.BATCH
     votes = np.zeros((places.size, 2), np.float32)
     match.vote_frame(
         _rows(target),
@@ -241,7 +244,7 @@ def test_pixels_vote_in_the_frame_where_patches_look_alike(rng):
         np.pad(names, shares.MARGIN, "edge"),
         flow,
         1 / (8 * VARIANCE * 27),
-        _falloff(match.FRAME_REACH, match.FRAME_LANES, 1.5),
+        _falloff(match.FRAME_REACH, match.FRAME_ROWS, 1.5),
         0.3,
         places,
         first,
@@ -283,7 +286,9 @@ def test_sharpened_label_is_the_one_of_neighbours_alike_in_colour(rng):
     first = rng.integers(0, 3, FRAME).astype(np.uint8)
     second = (first + rng.integers(1, 3, FRAME)).astype(np.uint8) % 3
     share = rng.uniform(0.5, 1, FRAME).astype(np.float32)
-    places = np.arange(0, FRAME[0] * FRAME[1], 11)
+    # Among them pixels at every side of the frame, and more than are looked at together.
+    places = np.arange(0, FRAME[0] * FRAME[1], 5)
+    assert np.count_nonzero(share.ravel()[places] < 0.95) > match.BATCH
     out = np.empty(places.size, np.uint8)
     falloff = _falloff(2, 5, 1.5)
     scale = 1 / (8 * VARIANCE * 3)

@@ -65,6 +65,26 @@ def test_slices_of_a_thread_nest(profiled):
             open_until.append(end)
 
 
+def test_every_event_has_what_the_trace_event_format_asks_of_its_kind(profiled):
+    out, events = profiled
+    wall_us = json.loads((out / "run.json").read_text())["totals"]["wall_s"] * 1e6
+    asked = {"M": {"args"}, "X": {"ts", "dur", "tid"}, "C": {"ts", "args"}, "i": {"ts", "tid", "s"}}
+    assert {event["ph"] for event in events} == set(asked)
+    for event in events:
+        assert asked[event["ph"]] | {"name", "pid"} <= set(event)
+        assert isinstance(event["name"], str)
+        assert isinstance(event["pid"], int)
+        # Microseconds, as the format has them, since the trace began.
+        if event["ph"] == "X":
+            assert isinstance(event["tid"], int)
+            assert 0 <= event["ts"] <= event["ts"] + event["dur"] < 1.2 * wall_us
+        elif event["ph"] == "C":
+            assert all(isinstance(value, int | float) for value in event["args"].values())
+        elif event["ph"] == "M":
+            assert event["name"] in {"process_name", "thread_name"}
+            assert isinstance(event["args"]["name"], str)
+
+
 def test_queues_stay_in_their_bounds_and_memory_is_counted(profiled):
     _, events = profiled
     depths = defaultdict(list)
