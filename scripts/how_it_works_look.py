@@ -131,7 +131,7 @@ def seen() -> Seen:
     inner = slice(shares.MARGIN, -shares.MARGIN)
     with ExitStack() as stack:
         for module, name, pick in (
-            (engine_module, "look_up", lambda *a: a[:3]),
+            (engine_module, "look_up", lambda *a: (a[0], a[2], a[3])),
             (shares, "sample", lambda *a: a[2:5]),
             (shares, "nominate", lambda *a: (a[0][inner, :, inner].copy(), a[4])),
             (shares, "rank", lambda *a: tuple(part.copy() for part in a[:4])),
