@@ -13,6 +13,9 @@ __all__ = ["Prefetch", "QueueWatch"]
 
 Item = TypeVar("Item")
 
+INTERRUPTED_S = 1.0
+"""How long a thread is waited for after Ctrl-C: a model may take much longer over one frame."""
+
 
 class QueueWatch(Protocol):
     """Follows queues: how long their readers wait, and how much waits in them."""
@@ -27,8 +30,9 @@ class QueueWatch(Protocol):
 class Prefetch(Generic[Item]):
     """Runs an iterable in a named thread, at most `capacity` items ahead of its reader.
 
-    Used as a context manager; leaving it, for whatever reason, stops and joins the thread. What
-    the iterable raises is raised to the reader, in its place in the order.
+    Used as a context manager; leaving it, for whatever reason, stops and joins the thread; after
+    Ctrl-C one that is in the midst of a long call is left to itself. What the iterable raises is
+    raised to the reader, in its place in the order.
 
     Parameters
     ----------
@@ -77,7 +81,8 @@ class Prefetch(Generic[Item]):
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        self._thread.join()
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self._thread.join(INTERRUPTED_S if interrupted else None)
 
     def __iter__(self) -> Iterator[Item]:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -24,6 +25,19 @@ def slow(image):
 
 
 slow.classes = bright.classes
+
+
+_asked = itertools.count()
+
+
+def stuck(image):
+    """Take a minute over the sixth picture."""
+    if next(_asked) == 5:
+        time.sleep(60)
+    return bright(image)
+
+
+stuck.classes = bright.classes
 
 
 def deadly(image):

@@ -343,6 +343,28 @@ def test_interrupting_tells_how_to_go_on_and_leaves_no_process(material, tmp_pat
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
+def test_interrupting_does_not_wait_for_a_model_that_takes_long(material, tmp_path):
+    out = tmp_path / "run"
+    command = [
+        *(sys.executable, "-m", "tempseg", "run", str(material.clip), "--no-report"),
+        *("--model", "python:tests.runners.models:stuck", "--out", str(out)),
+        *(f"--set={key}={value}" for key, value in CONFIG.items() if key != "output.report"),
+        *("--set", "keyframe.policy=interval", "--set", "keyframe.interval=4"),
+    ]
+    running = subprocess.Popen(
+        command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    _wait_for((out / "partial" / "chunks" / "00000" / "chunk.json").exists, running)
+    time.sleep(1)
+    start = time.monotonic()
+    os.killpg(running.pid, signal.SIGINT)
+    _, told = running.communicate(timeout=40)
+    assert time.monotonic() - start < 10
+    assert running.returncode == 1
+    assert re.search(r"interrupted; what was done is in .*; go on with: .* --resume", told)
+    assert (out / "partial" / "masks.mkv").exists()
+
+
 def _wait_for(ready, running, limit_s=120):
     end = time.monotonic() + limit_s
     while not ready():
