@@ -68,10 +68,12 @@ def main() -> None:
             last.policy,
             str(len(promise.attempts)),
             f"{last.keyframe_share:.1%}",
-            f"{truth.floor.mean:.3f}",
-            f"{told.mean * 100:+.1f} ({told.low * 100:+.1f} to {told.high * 100:+.1f})",
+            f"{truth.floor.mean:.3f}" if truth.between else "",
+            f"{told.mean * 100:+.1f} ({told.low * 100:+.1f} to {told.high * 100:+.1f})"
+            if truth.between
+            else "none between",
             "yes" if promise.kept else "no",
-            f"{truth.difference.mean * 100:+.1f}",
+            f"{truth.difference.mean * 100:+.1f}" if truth.between else "",
         )
         console.print(f"{Path(video).stem}: {promise.message}")
     console.print(table)
