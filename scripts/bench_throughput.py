@@ -419,7 +419,7 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="+",
-        choices=["floor", "speed", "workers", "memory"],
+        choices=["floor", "speed", "workers", "ray", "memory"],
         default=["floor", "speed"],
     )
     parser.add_argument("--seconds", type=float, default=120, help="VIDEO is repeated to this")

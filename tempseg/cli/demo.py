@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tempseg.cli.options import ConfigFile, Debug
+from tempseg.cli.options import ConfigFile, Debug, Settings
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -36,10 +36,7 @@ def demo_command(
         str | None, typer.Option("--model", help="Another model than the embedded `street`.")
     ] = None,
     config: ConfigFile = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One config key; may be repeated."),
-    ] = None,
+    settings: Settings = None,
     mapping: Annotated[
         Path | None,
         typer.Option("--map", metavar="FILE", help="Which of the model's ids is which class."),

@@ -11,7 +11,7 @@ import typer
 
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
-from tempseg.cli.options import ConfigFile, Debug, End, Model, Settings, Start
+from tempseg.cli.options import ConfigFile, Debug, End, Settings, Start
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +29,10 @@ def plan_command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where the run would write: is there room?")
     ] = None,
-    model: Model = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="As for run; without one only keyframes are told."),
+    ] = None,
     config: ConfigFile = None,
     settings: Settings = None,
     start: Start = None,

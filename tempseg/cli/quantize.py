@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from tempseg.cli.options import ConfigFile, Debug
+from tempseg.cli.options import ConfigFile, Debug, Settings
 from tempseg.errors import OutputError, RunError
 
 if TYPE_CHECKING:
@@ -56,10 +56,7 @@ def quantize_command(
         int, typer.Option("--held-out", metavar="N", min=1, help="Other frames to compare on.")
     ] = 16,
     config: ConfigFile = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One config key; may be repeated."),
-    ] = None,
+    settings: Settings = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files of the same names.")
     ] = False,

@@ -10,7 +10,7 @@ import typer
 
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
-from tempseg.cli.options import ConfigFile, Debug, End, Model, Settings, Start
+from tempseg.cli.options import Debug, End, Model, Start
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -36,8 +36,13 @@ def tune_command(
             help="share=5%, fps=30, fidelity=floor-1 (points of mIoU) or fidelity=0.85.",
         ),
     ] = "fidelity=floor-1",
-    config: ConfigFile = None,
-    settings: Settings = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file to begin from; see configs/.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One config key, held fast; repeatable."),
+    ] = None,
     start: Start = None,
     end: End = None,
     sample: Annotated[
