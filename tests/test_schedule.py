@@ -165,14 +165,16 @@ def test_ends_that_agree_are_not_asked_inside():
 
 
 def test_contradictions_that_are_usual_are_not_asked_inside_for():
-    scene = _scene(90, velocity=(0, 0))
+    scene = _scene(180, velocity=(0, 0))
 
-    def blinking(index, labels):
-        return np.full_like(labels, 1 + index % 7)
+    def mostly_blinking(index, labels):
+        # Of four answers one is that of the keyframe before.
+        return np.full_like(labels, 1 + index // 9 * 3 // 4 % 7)
 
     policy = SpanPolicy(doubt_threshold=50, limits=Limits(3, 9))
-    results = _pushed(_engine(Truth(scene, answer=blinking), policy), scene)
-    assert all(r.evidence.churn == 1 for r in results if r.reason is KeyframeReason.INTERVAL)
+    results = _pushed(_engine(Truth(scene, answer=mostly_blinking), policy), scene)
+    churns = [r.evidence.churn for r in results if r.reason is KeyframeReason.INTERVAL]
+    assert {0.0, 1.0} <= set(churns)
     assert len(_by_reason(results, KeyframeReason.SPAN)) <= 3
 
 

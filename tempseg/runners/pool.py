@@ -192,8 +192,8 @@ class WorkerPool:
                 raise RunError(self._told_of(chunk, ended))
         if worker.taken:
             again = " and ".join(str(chunk.number) for chunk in worker.taken)
-            name = self._plan.video.name
-            _log.warning("%s: a worker died (%s); done again: chunk %s", name, ended, again)
+            video = self._plan.video.name
+            _log.warning("%s: a worker died (%s); done again: chunk %s", video, ended, again)
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts > MOST_RETRIES:

@@ -23,29 +23,9 @@ from tempseg.video import open_source
 
 from ..video.clips import damage, write_clip
 from .conftest import CONFIG, FRAMES, digest
+from .watching import Counted
 
 MODELS = "python:tests.runners.models"
-
-
-class Counted:
-    """Counts what an observer is told, and acts once."""
-
-    def __init__(self, after=0, act=None):
-        self.frames = 0
-        self.keyframes = 0
-        self.most = 0
-        self._after, self._act = after, act
-
-    def begin(self, video):
-        self.expected = video.frame_count
-
-    def advance(self, frames, keyframes):
-        self.frames += frames
-        self.keyframes += keyframes
-        self.most = max(self.most, self.frames)
-        if self._act is not None and self.frames >= self._after:
-            act, self._act = self._act, None
-            act()
 
 
 def _children():

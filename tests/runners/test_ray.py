@@ -33,6 +33,7 @@ from tempseg.runners.worker import Begin
 
 from ..video.clips import damage, write_clip
 from .conftest import CONFIG, FRAMES, digest
+from .watching import Counted
 
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
 
@@ -40,23 +41,6 @@ ROOT = Path(__file__).resolve().parents[2]
 MODELS = "python:tests.runners.models"
 LEARNT = CONFIG | {"segmenter.classes": "auto"}
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
-
-
-class Watch:
-    """Counts what an observer is told, and acts once."""
-
-    def __init__(self, after=0, act=None):
-        self.frames = 0
-        self._after, self._act = after, act
-
-    def begin(self, video):
-        self.expected = video.frame_count
-
-    def advance(self, frames, keyframes):
-        self.frames += frames
-        if self._act is not None and self.frames >= self._after:
-            act, self._act = self._act, None
-            act()
 
 
 class TwoNodes:
@@ -114,7 +98,7 @@ def test_two_nodes_give_the_bytes_of_one_process_and_tell_how_far_they_are(
     # Paths that begin in the run's working folder, which is not the cluster's.
     monkeypatch.chdir(tmp_path)
     source = os.path.relpath(material.clip, tmp_path)
-    watch = Watch()
+    watch = Counted()
     material.run("run", source=source, ray=cluster.address, observer=watch)
     assert digest(tmp_path / "run") == digest(whole)
     assert watch.frames == watch.expected == FRAMES
@@ -159,7 +143,7 @@ def test_what_workers_warn_of_is_told_where_the_run_is(cluster, material, tmp_pa
 def test_a_node_that_is_killed_half_way_changes_no_byte(
     cluster, material, learnt, tmp_path, caplog, capfd
 ):
-    watch = Watch(30, cluster.kill_the_other)
+    watch = Counted(30, cluster.kill_the_other)
     tempseg.run(
         material.clip,
         tmp_path / "run",
