@@ -11,5 +11,6 @@ source scripts/environment.sh
 "$BIN/lint-imports"
 # The kernels once as plain Python too: what the compiler makes of them must not matter.
 NUMBA_DISABLE_JIT=1 "$BIN/python" -m pytest --quiet tests/kernels
-# Two at a time, each file as a whole: many tests wait for one thread of their own.
-"$BIN/python" -m pytest --numprocesses 2 --dist loadfile "$@"
+# Two at a time, each file as a whole: many tests wait for one thread of their own. A process that
+# dies or a test that hangs ends it all at once, and by name.
+"$BIN/python" -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0 "$@"

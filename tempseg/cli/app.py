@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -123,11 +124,12 @@ def main() -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[_ToStderr()]
     )
+    earlier = threading.enumerate()
     try:
         _guarded_app()
     except SystemExit as ended:
         status = ended.code or 0
-        leave_at_once_where_a_model_hangs(status if isinstance(status, int) else 1)
+        leave_at_once_where_a_model_hangs(status if isinstance(status, int) else 1, earlier)
         raise
 
 

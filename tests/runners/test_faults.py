@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import av
 import pytest
 
 import tempseg
+from tempseg.cli.app import main
 from tempseg.errors import ModelTimeoutError, RunError
 from tempseg.video import read_label_video
 from tests.runners.faulty import FAULTS
@@ -79,3 +81,17 @@ def test_the_command_ends_with_status_1_soon_after_a_hang(after, clip, tmp_path)
     assert "within 0.5 s" in done.stderr
     # Starting is most of it.
     assert time.monotonic() - start < 45
+
+
+def test_a_command_called_inside_a_program_leaves_it_its_own_hung_model(monkeypatch):
+    let_go = threading.Event()
+    hung = threading.Thread(target=let_go.wait, name="tempseg-hung", daemon=True)
+    hung.start()
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(sys, "argv", ["tempseg", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    let_go.set()
+    hung.join()
+    assert not ended
