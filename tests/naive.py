@@ -45,6 +45,22 @@ def residual(target: Array, source: Array, flow: Array) -> NDArray[np.float64]:
     return out
 
 
+def spread_motion(
+    target: Array, source: Array, found: Array, stride: int, patch: int
+) -> NDArray[np.float64]:
+    """Return the mean motion of the patches that cover a pixel, weighed by how they fit it."""
+    height, width = target.shape
+    sums = np.zeros((height, width, 3))
+    for i, j in np.ndindex(found.shape[:2]):
+        dx, dy = map(float, found[i, j])
+        last_row, last_column = i == found.shape[0] - 1, j == found.shape[1] - 1
+        for y in range(i * stride, height if last_row else i * stride + patch):
+            for x in range(j * stride, width if last_column else j * stride + patch):
+                error = float(bilinear(source, x + dx, y + dy)) - float(target[y, x])
+                sums[y, x] += np.array([dx, dy, 1.0]) / max(1.0, abs(error))
+    return sums[..., :2] / sums[..., 2:]
+
+
 def structure(target: Array, source: Array, flow: Array, block: int) -> NDArray[np.float64]:
     """Return (correlation, contrast) of each block of target and carried source."""
     height, width = target.shape
