@@ -84,11 +84,8 @@ def main() -> None:
         times = StageTimes()
         engine = build_engine(config, segmenter, timer=times)
         start, start_cpu = time.perf_counter(), time.process_time()
-        results = []
         with Prefetch(engine.steps(frames), name="motion", capacity=SPAN_AHEAD) as steps:
-            for step in steps:
-                results += engine.advance(step)
-        results += engine.flush()
+            results = list(engine.carried(engine.decided(steps)))
         wall_s, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
         between = sum(result.origin is not Origin.SEGMENTED for result in results)
         totals = [wall_s, cpu_s, times.totals["motion"], times.totals["carry"]]

@@ -110,8 +110,7 @@ class Footage:
     def results(self, config: Config) -> list[FrameResult]:
         """Return what the engine makes of it."""
         engine = build_engine(config, self.model)
-        results = [result for step in self.steps for result in engine.advance(step)]
-        return results + engine.flush()
+        return list(engine.carried(engine.decided(self.steps)))
 
     def matched(self, policy: str, wanted: int, settings: dict[str, object]) -> Config:
         """Return the config of a policy that takes so many keyframes, or nearly."""

@@ -80,12 +80,9 @@ def measure(images: Path, masks: Path, config: Config) -> Score:
     with_model = load_config(overrides=config.set_keys() | {"segmenter.model": f"masks:{masks}"})
     times = StageTimes()
     engine = build_engine(with_model, build_segmenter(with_model), timer=times)
-    results = []
     start = time.perf_counter()
     with Prefetch(engine.steps(frames), name="motion", capacity=SPAN_AHEAD) as steps:
-        for step in steps:
-            results += engine.advance(step)
-    results += engine.flush()
+        results = list(engine.carried(engine.decided(steps)))
     wall_s = time.perf_counter() - start
     last_key = max(r.frame.index for r in results if r.origin is Origin.SEGMENTED)
     between, every = [], []

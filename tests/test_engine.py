@@ -700,11 +700,11 @@ def _ahead(segmenter, scene, policy, *, frames=None):
     engine = Engine(segmenter, DisFlow("medium"), policy=policy)
     results = []
     try:
-        for step, answer in engine.answered(engine.steps(frames or _frames(scene))):
-            results += engine.advance(step, answer)
+        for result in engine.results(frames or _frames(scene)):
+            results.append(result)
     except (ModelError, SourceError) as error:
-        return results + engine.flush(), error
-    return results + engine.flush(), None
+        return results, error
+    return results, None
 
 
 def _told(results):

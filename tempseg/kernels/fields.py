@@ -22,17 +22,26 @@ def compose(step: FloatArray, motion: FloatArray, out: FloatArray) -> None:
     """
     height, width, _ = step.shape
     zero, right, bottom = np.float32(0), np.float32(width - 1), np.float32(height - 1)
+    # Flat, and by unsigned places: others might be negative, which vector code must not meet.
+    first, second, both = step.ravel(), motion.ravel(), out.ravel()
     for y in range(height):
         for x in range(width):
-            px = min(max(np.float32(x) + step[y, x, 0], zero), right)
-            py = min(max(np.float32(y) + step[y, x, 1], zero), bottom)
+            k = np.uint64(2 * (y * width + x))
+            dx, dy = first[k], first[k + np.uint64(1)]
+            px = min(max(np.float32(np.int32(x)) + dx, zero), right)
+            py = min(max(np.float32(y) + dy, zero), bottom)
             x0, y0 = np.int32(px), np.int32(py)
             fx, fy = px - np.float32(x0), py - np.float32(y0)
-            x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-            for c in range(2):
-                top = motion[y0, x0, c] + fx * (motion[y0, x1, c] - motion[y0, x0, c])
-                low = motion[y1, x0, c] + fx * (motion[y1, x1, c] - motion[y1, x0, c])
-                out[y, x, c] = step[y, x, c] + (top + fy * (low - top))
+            beside = np.uint64(2 if x0 < width - 1 else 0)
+            below = np.uint64(2 * width if y0 < height - 1 else 0)
+            at = np.uint64(2 * (y0 * width + x0))
+            top = second[at] + fx * (second[at + beside] - second[at])
+            low = second[at + below] + fx * (second[at + below + beside] - second[at + below])
+            both[k] = dx + (top + fy * (low - top))
+            at += np.uint64(1)
+            top = second[at] + fx * (second[at + beside] - second[at])
+            low = second[at + below] + fx * (second[at + below + beside] - second[at + below])
+            both[k + np.uint64(1)] = dy + (top + fy * (low - top))
 
 
 @kernel
@@ -43,23 +52,32 @@ def residual(target: UInt8Array, source: UInt8Array, flow: FloatArray, out: UInt
     """
     height, width = target.shape
     zero, right, bottom = np.float32(0), np.float32(width - 1), np.float32(height - 1)
-    half = np.float32(0.5)
+    half, outside = np.float32(0.5), np.float32(OUTSIDE)
+    # A row and a column more, so that the pixels below and beside need no test.
+    line = width + 1
+    samples = np.empty((height + 1) * line, np.float32)
+    for y in range(height + 1):
+        row = source[min(y, height - 1)]
+        for x in range(width):
+            samples[y * line + x] = row[x]
+        samples[y * line + width] = row[width - 1]
+    here, pull, error = target.ravel(), flow.ravel(), out.ravel()
     for y in range(height):
         for x in range(width):
-            sx = np.float32(x) + flow[y, x, 0]
-            sy = np.float32(y) + flow[y, x, 1]
+            k = np.uint64(y * width + x)
+            sx = np.float32(np.int32(x)) + pull[np.uint64(2) * k]
+            sy = np.float32(y) + pull[np.uint64(2) * k + np.uint64(1)]
             px = min(max(sx, zero), right)
             py = min(max(sy, zero), bottom)
-            if abs(px - sx) > half or abs(py - sy) > half:
-                out[y, x] = OUTSIDE
-                continue
             x0, y0 = np.int32(px), np.int32(py)
             fx, fy = px - np.float32(x0), py - np.float32(y0)
-            x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-            a, b = np.float32(source[y0, x0]), np.float32(source[y0, x1])
-            c, d = np.float32(source[y1, x0]), np.float32(source[y1, x1])
-            top, low = a + fx * (b - a), c + fx * (d - c)
-            out[y, x] = np.uint8(abs(np.float32(target[y, x]) - (top + fy * (low - top))) + half)
+            at = np.uint64(y0 * line + x0)
+            below = at + np.uint64(line)
+            top = samples[at] + fx * (samples[at + np.uint64(1)] - samples[at])
+            low = samples[below] + fx * (samples[below + np.uint64(1)] - samples[below])
+            rest = abs(np.float32(here[k]) - (top + fy * (low - top))) + half
+            far = (abs(px - sx) > half) | (abs(py - sy) > half)
+            error[k] = np.uint8(outside if far else rest)
 
 
 @kernel

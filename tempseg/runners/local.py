@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from tempseg.engine import Engine
-from tempseg.errors import TempsegError
-from tempseg.motion import Step
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource, ResultSink
 from tempseg.runners.timing import StageTimes
 from tempseg.types import Frame, FrameResult
 
-__all__ = ["AHEAD", "SPAN_AHEAD", "answers", "stream", "write_all"]
+__all__ = ["AHEAD", "SPAN_AHEAD", "stream", "write_all"]
 
 AHEAD = 6
 """Decoded frames that may wait."""
@@ -23,42 +21,32 @@ WRITING = 4
 """Frames that may wait between one sink and the next."""
 
 SPAN_AHEAD = 18
-"""Frames that may wait before and behind the engine, which takes and gives a span at a time."""
+"""Frames that may wait before and behind what carries a span at a time."""
 
 
 @contextmanager
 def stream(
     source: FrameSource, engine: Engine, *, times: StageTimes
 ) -> Iterator[Iterator[FrameResult]]:
-    """Give the results of a source in order; decoding, motion and the rest run side by side.
+    """Give the results of a source in order.
 
-    Leaving the context stops all threads and closes the source.
+    Decoding, motion, the model with what decides on it, and carrying run side by side. Leaving the
+    context stops all threads and closes the source.
     """
     try:
         with (
             Prefetch(_timed(source, times), name="decode", capacity=AHEAD, watch=times) as frames,
+            Prefetch(engine.steps(frames), name="motion", capacity=AHEAD, watch=times) as steps,
             Prefetch(
-                engine.steps(frames), name="motion", capacity=SPAN_AHEAD, watch=times
-            ) as steps,
+                engine.decided(steps), name="decide", capacity=SPAN_AHEAD, watch=times
+            ) as decided,
             Prefetch(
-                answers(steps, engine), name="engine", capacity=SPAN_AHEAD, watch=times
+                engine.carried(decided), name="carry", capacity=SPAN_AHEAD, watch=times
             ) as results,
         ):
             yield results
     finally:
         source.close()
-
-
-def answers(steps: Iterator[Step], engine: Engine) -> Iterator[FrameResult]:
-    """Yield the results of an engine's steps, whose frames end there or fail."""
-    try:
-        for step, answer in engine.answered(steps):
-            yield from engine.advance(step, answer)
-        yield from engine.flush()
-    except TempsegError:
-        # What the engine holds back is done but for its later keyframe: it must not be lost.
-        yield from engine.flush(asking=False)
-        raise
 
 
 def write_all(

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from tempseg.build import build_engine, build_sinks, build_source
+from tempseg.carrier import Decided
 from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine
 from tempseg.errors import SourceError
@@ -24,7 +25,7 @@ from tempseg.protocols import FrameSource, RememberingSegmenter, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord, Seam
 from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.ledger import ChunkFolder
-from tempseg.runners.local import AHEAD, SPAN_AHEAD, answers, write_all
+from tempseg.runners.local import AHEAD, SPAN_AHEAD, write_all
 from tempseg.runners.tally import Tally, peak_memory_mb
 from tempseg.runners.timing import STAGES, StageTimes
 from tempseg.runners.trace import Trace
@@ -165,11 +166,12 @@ class ChunkRunner:
             Prefetch(
                 self._frames(chunks), name="decode", capacity=AHEAD, watch=self._queues
             ) as frames,
+            Prefetch(_steps(frames), name="motion", capacity=AHEAD, watch=self._queues) as steps,
             Prefetch(
-                _steps(frames), name="motion", capacity=SPAN_AHEAD, watch=self._queues
-            ) as steps,
+                self._decided(steps), name="decide", capacity=SPAN_AHEAD, watch=self._queues
+            ) as decided,
             Prefetch(
-                self._answers(steps), name="engine", capacity=SPAN_AHEAD, watch=self._queues
+                _carried(decided), name="carry", capacity=SPAN_AHEAD, watch=self._queues
             ) as results,
         ):
             yield results
@@ -213,12 +215,12 @@ class ChunkRunner:
         elif job.closes(frame):
             job.closing = _seam(frame)
 
-    def _answers(self, steps: _Stream[Step]) -> _Stream[FrameResult]:
+    def _decided(self, steps: _Stream[Step]) -> _Stream[Decided]:
         for job, own in _by_job(steps):
             if isinstance(self._segmenter, RememberingSegmenter):
                 self._segmenter.forget()
-            for result in answers(own, job.engine):
-                yield job, result
+            for decided in job.engine.decided(own):
+                yield job, decided
             yield job, None
 
     def _write(
@@ -292,6 +294,13 @@ def _steps(frames: _Stream[Frame]) -> _Stream[Step]:
     for job, own in _by_job(frames):
         for step in job.engine.steps(own):
             yield job, step
+        yield job, None
+
+
+def _carried(decided: _Stream[Decided]) -> _Stream[FrameResult]:
+    for job, own in _by_job(decided):
+        for result in job.engine.carried(own):
+            yield job, result
         yield job, None
 
 

@@ -131,7 +131,8 @@ class Decisions:
         engine = build_engine(config, self._segmenter, flow=recording.flow())
         frames: list[tuple[Evidence | None, KeyframeReason | None]] = []
         shots: list[int] = []
-        for place, decision in enumerate(engine.decisions(engine.steps(recording.frames()))):
-            frames.append((decision.evidence, decision.reason))
-            shots += [place] if decision.opens else []
+        for decided in engine.decided(engine.steps(recording.frames())):
+            for decision in decided.decisions:
+                shots += [len(frames)] if decision.opens else []
+                frames.append((decision.evidence, decision.reason))
         return _Trace(frames, tuple(shots))

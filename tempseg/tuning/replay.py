@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from tempseg.build import build_engine
 from tempseg.config import Config
-from tempseg.motion import Step
 from tempseg.protocols import Segmenter, StageTimer
 from tempseg.tuning.recording import Recording
 from tempseg.types import FrameResult
@@ -39,10 +38,7 @@ def replay(
     timer : StageTimer, optional
     """
     engine = build_engine(config, segmenter, flow=recording.flow(), timer=timer)
-    steps: Iterator[Step] = engine.steps(recording.frames(first=first))
-    for step, answer in engine.answered(steps):
-        yield from engine.advance(step, answer)
-    yield from engine.flush()
+    yield from engine.results(recording.frames(first=first))
 
 
 def keyframes_of(results: Iterator[FrameResult]) -> Keyframes:
