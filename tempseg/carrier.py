@@ -11,7 +11,7 @@ from tempseg.clock import ChangeClock
 from tempseg.errors import ModelError
 from tempseg.motion import Step, compose, no_motion
 from tempseg.propagate import BlendSettings, blend, look_up, smooth, voided
-from tempseg.proposals import Anchor, Proposal, confidence, judged, nearest
+from tempseg.proposals import Anchor, Proposal, Stacks, confidence, judged, nearest
 from tempseg.refine import Consensus, Reference
 from tempseg.schedule import Decision
 from tempseg.types import Frame, FrameResult, LabelArray, MotionField, Origin, Segmentation
@@ -99,6 +99,7 @@ class Carrier:
         self._clock = ChangeClock()
         self._solved: Reference | None = None
         self._consensus = Consensus()
+        self._stacks = Stacks()
         self._agreed: dict[int, tuple[LabelArray, Reference | None]] = {}
 
     def take(self, decided: Decided) -> Iterator[FrameResult]:
@@ -268,7 +269,7 @@ class Carrier:
                 proposals, distances, references, held.step, self._solved
             )
         else:
-            labels = blend(proposals, distances, luma, frame.size, settings)
+            labels = blend(proposals, distances, luma, frame.size, settings, self._stacks)
             self._solved = None
         known = confidence(proposals)
         if self._void_unexplained:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tempseg.kernels import carry, fields, settle
 from tempseg.motion import Step, no_motion
-from tempseg.proposals import Anchor, Misfit, Proposal, judged
+from tempseg.proposals import Anchor, Misfit, Proposal, Stacks, judged
 from tempseg.refine import (
     PLAIN_EVIDENCE,
     Consensus,
@@ -38,7 +38,11 @@ MOST_TIME_SCALES = 20.0
 """Beyond this many, weights by distance count from the nearest: exp of more is soon 0."""
 
 COARSE_GRID = 0.5
-"""Cells of the model's grid a pixel, up to which every other pixel is decided first."""
+"""Cells of the model's grid a pixel, along a side, up to which every other one is decided first."""
+
+ROOMS = (5, 17)
+"""Keyframes that kernels of scores are compiled for: those of two a side and a frame's own answer,
+and of eight. A tuple of fewer is filled up, since each length would be compiled anew."""
 
 TRUSTED_DISTANCE = 12
 """Up to this distance in colour (y, u, v, blurred), keyframes that contradict one another speak of
@@ -186,13 +190,14 @@ def blend(
     luma: UInt8Array,
     size: tuple[int, int],
     settings: BlendSettings,
+    stacks: Stacks | None = None,
 ) -> LabelArray:
     """Return the labels (H, W) that the proposals agree on for the frame of this luma.
 
     `distances` tell how many frames after it the keyframes are; below zero: before. Each proposal
     weighs `exp(-residual / residual_scale - frames / time_scale)`. Class scores are averaged where
     the answers have them; labels vote, shared out sub-pixel, where not. All answers lie on one
-    grid.
+    grid. `stacks` spare work where the next frame has the same keyframes.
 
     Raises
     ------
@@ -202,7 +207,7 @@ def blend(
     if not proposals:
         raise ValueError("no proposal for a frame")
     weights = _time_weights(distances, settings)
-    return _Poll.of(proposals, weights, luma, size, settings).decided()
+    return _Poll.of(proposals, weights, luma, size, settings, stacks=stacks).decided()
 
 
 def _time_weights(
@@ -239,8 +244,8 @@ class _Poll:
         Judged.
     pulls : ndarray, shape (n, h, w, 3), float32
         (dx, dy) on the working grid and the weight, of each.
-    winners : ndarray, shape (n, ., .), uint8 or uint16
-        Their labels on the model's grid.
+    winners, clearances : ndarray, shape (n, ., .), uint8 or uint16, and uint8
+        Their labels on the model's grid, and as of `Anchor`.
     size : (int, int)
         The frame's height and width.
     consensus : Consensus or None
@@ -250,6 +255,7 @@ class _Poll:
     proposals: Sequence[Proposal]
     pulls: FloatArray
     winners: LabelArray
+    clearances: UInt8Array
     size: tuple[int, int]
     consensus: Consensus | None
 
@@ -262,6 +268,7 @@ class _Poll:
         size: tuple[int, int],
         settings: BlendSettings,
         consensus: Consensus | None = None,
+        stacks: Stacks | None = None,
     ) -> _Poll:
         """Return the poll of proposals with these weights, times those of their misfit."""
         by_residual = settings.weight_by_residual()
@@ -274,9 +281,9 @@ class _Poll:
             assert proposal.misfit is not None
             flow, blurred = proposal.motion.flow, proposal.misfit.blurred
             fields.pull_weights(flow, blurred, by_residual, weight, pull)
-        # Stacked, because kernels are slow to pick an array out of a tuple; scores are too large.
-        winners = cast(LabelArray, np.stack([proposal.anchor.winners for proposal in known]))
-        return cls(known, pulls, winners, size, consensus)
+        # Scores are too large to be copied.
+        winners, clearances = (stacks or Stacks()).of([one.anchor for one in known])
+        return cls(known, pulls, winners, clearances, size, consensus)
 
     @property
     def _placement(self) -> tuple[float, float, float, float]:
@@ -303,28 +310,29 @@ class _Poll:
     def decided(self) -> LabelArray:
         """Return the labels (H, W) that win: by scores, or by votes and what is known of them."""
         labels = np.empty(self.size, self.winners.dtype)
-        anchors = [proposal.anchor for proposal in self.proposals]
-        clearances = np.stack([anchor.clearance for anchor in anchors])
-        poll = (self.winners, clearances, self.pulls, self._placement)
+        poll = (self.winners, self.clearances, self.pulls, self._placement)
         doubt = np.empty((self.pulls.shape[1] - 1, self.pulls.shape[2] - 1), np.uint8)
         settle.settle_cells(*poll, doubt, labels)
         rest = np.empty(labels.size, np.int64)
         rest = rest[: settle.settle_pixels(*poll, doubt, labels, rest)]
         decide = self._by_scores() or self._by_votes()
         scale_x, _, scale_y, _ = self._placement
-        if max(scale_x, scale_y) > COARSE_GRID:
+        apart = (2 if scale_y <= COARSE_GRID else 1, 2 if scale_x <= COARSE_GRID else 1)
+        if apart == (1, 1):
             decide(rest, labels)
             return labels
         # Nothing lies between every other pixel of a coarse grid that they do not show.
         places = np.empty(rest.size, np.int64)
-        decide(places[: carry.even(rest, self.size[1], places)], labels)
-        decide(places[: carry.between(rest, labels, places)], labels)
+        decide(places[: carry.even(rest, self.size[1], apart, places)], labels)
+        decide(places[: carry.between(rest, labels, apart, places)], labels)
         return labels
 
     def _by_scores(self) -> Callable[[NDArray[np.int64], LabelArray], None] | None:
         scores = tuple(p.anchor.scores for p in self.proposals if p.anchor.scores is not None)
         if len(scores) < len(self.proposals):
             return None
+        room = next((room for room in ROOMS if room >= len(scores)), len(scores))
+        scores += scores[:1] * (room - len(scores))
 
         def decide(places: NDArray[np.int64], labels: LabelArray) -> None:
             carry.blend(scores, self.winners, self.pulls, self._placement, places, labels)

@@ -22,7 +22,7 @@ from tempseg.types import (
     UInt8Array,
 )
 
-__all__ = ["Anchor", "Misfit", "Proposal", "confidence", "judged", "misfit", "nearest"]
+__all__ = ["Anchor", "Misfit", "Proposal", "Stacks", "confidence", "judged", "misfit", "nearest"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +88,27 @@ class Anchor:
         if not matching or scores is not None:
             return anchor
         return replace(anchor, pixels=Pixels.of(step.frame.picture.yuv420(), step.luma))
+
+
+class Stacks:
+    """Puts the answers of keyframes into one array, once for all frames between them.
+
+    Kernels are slow to pick an array out of a tuple. Remembers the last keyframes it was given.
+    """
+
+    def __init__(self) -> None:
+        self._anchors: tuple[Anchor, ...] = ()
+        self._last: tuple[LabelArray, UInt8Array] | None = None
+
+    def of(self, anchors: Sequence[Anchor]) -> tuple[LabelArray, UInt8Array]:
+        """Return the keyframes' winners and clearances, (n, h, w) both."""
+        wanted = tuple(anchors)
+        # Anchors compare by identity.
+        if self._last is None or wanted != self._anchors:
+            winners = cast(LabelArray, np.stack([anchor.winners for anchor in wanted]))
+            self._last = winners, np.stack([anchor.clearance for anchor in wanted])
+            self._anchors = wanted
+        return self._last
 
 
 def _converted(labels: LabelArray, dtype: type[np.uint8 | np.uint16]) -> LabelArray:

@@ -9,13 +9,13 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 
-import cv2
 import numpy as np
 
 from tempseg.errors import SourceError
 from tempseg.evaluation.setup import Compared, Track
 from tempseg.evaluation.stage_seconds import StageSeconds
 from tempseg.metrics.judge import Judge, JudgedPair
+from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource
 from tempseg.types import LabelArray, UInt8Array
@@ -99,7 +99,7 @@ def play(
     not.
     """
     with ExitStack() as stages:
-        stages.enter_context(_single_threaded_opencv())
+        stages.enter_context(single_threaded_opencv())
         maps = stages.enter_context(
             Prefetch(seconds.timed("labels", _maps(compared)), name="labels", capacity=AHEAD)
         )
@@ -117,20 +117,6 @@ def play(
                 Prefetch(_pictures(compared, compared.warp_video), name="pictures", capacity=AHEAD)
             )
         yield _moments(compared, maps, seen, pictures)
-
-
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """Keep OpenCV from threads of its own: they spin while they wait, on cores that stages need.
-
-    The flow of 854×480 takes as long with two of them as with one, and twice the processor time.
-    """
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def _moments(

@@ -121,8 +121,9 @@ def _landing(
 
 
 @kernel
-def even(rest: IntArray, width: int, out: IntArray) -> int:
-    """Write the places of `rest` in even rows and columns; return how many."""
+def even(rest: IntArray, width: int, apart: tuple[int, int], out: IntArray) -> int:
+    """Write the places of `rest` in every `apart`-th row and column, 1 or 2; return how many."""
+    rows, columns = apart[0] - 1, apart[1] - 1
     found = 0
     y, begin, end = 0, 0, 0
     for place in rest:
@@ -130,19 +131,20 @@ def even(rest: IntArray, width: int, out: IntArray) -> int:
         if place < begin or place >= end:
             y = place // width
             begin, end = y * width, (y + 1) * width
-        if y % 2 == 0 and (place - begin) % 2 == 0:
+        if (y & rows) == 0 and ((place - begin) & columns) == 0:
             out[found] = place
             found += 1
     return found
 
 
 @kernel
-def between(rest: IntArray, labels: LabelArray, out: IntArray) -> int:
-    """Fill the places of `rest` whose neighbours in even rows and columns, all known, agree.
+def between(rest: IntArray, labels: LabelArray, apart: tuple[int, int], out: IntArray) -> int:
+    """Fill the places of `rest` whose neighbours that are `even`, all known, agree.
 
     The places where they do not are written to `out`; returns how many.
     """
     height, width = labels.shape
+    rows, columns = apart[0] - 1, apart[1] - 1
     found = 0
     y, begin, end = 0, 0, 0
     for place in rest:
@@ -150,11 +152,11 @@ def between(rest: IntArray, labels: LabelArray, out: IntArray) -> int:
             y = place // width
             begin, end = y * width, (y + 1) * width
         x = place - begin
-        top, left = y - y % 2, x - x % 2
+        top, left = y - (y & rows), x - (x & columns)
         if top == y and left == x:
             continue
-        low = top + 2 if y > top and top + 2 < height else top
-        right = left + 2 if x > left and left + 2 < width else left
+        low = top + apart[0] if y > top and top + apart[0] < height else top
+        right = left + apart[1] if x > left and left + apart[1] < width else left
         label = labels[top, left]
         if (
             labels[top, right] == label
@@ -402,9 +404,10 @@ def blend(
 ) -> None:
     """Write the class with the highest blended score at the pixels in `rest` (`y * W + x`).
 
-    `answers` are n grids of packed class scores (h, w, C), `winners` (n, h, w) the class with the
-    highest of each cell. Keyframes that weigh less than `FAINT` of the heaviest are left out, and
-    so are classes that win in none of the cells read. Of equals the class met first wins.
+    `answers` are n grids of packed class scores (h, w, C), and more that do not count; `winners`
+    (n, h, w) the class with the highest of each cell. Keyframes that weigh less than `FAINT` of
+    the heaviest are left out, and so are classes that win in none of the cells read. Of equals the
+    class met first wins.
     """
     count, rows, columns, _ = pulls.shape
     grid = (winners.shape[1], winners.shape[2])

@@ -82,43 +82,50 @@ def settle_cells(
     label = np.empty((count, 2, columns), np.int32)
     clear = np.empty((count, 2, columns), np.float32)
     half, margin = np.float32(0.5), np.float32(0.51)
+    node_x, near = np.empty(columns, np.float32), np.empty(columns, np.int32)
+    agreed = np.empty(columns, np.uint8)
     first_x = np.empty(columns, np.int64)
     for column in range(columns):
+        node_x[column] = ((column + 0.5) * width / columns - 0.5) * scale_x + offset_x
         first_x[column] = _first_pixel(column, columns, width)
     for row in range(rows):
         under = row % 2
         node_y = np.float32(((row + 0.5) * height / rows - 0.5) * scale_y + offset_y)
         for i in range(count):
+            pull, x_at, y_at = pulls[i, row], at_x[i, under], at_y[i, under]
             for column in range(columns):
-                node_x = np.float32(((column + 0.5) * width / columns - 0.5) * scale_x + offset_x)
-                x = clamped(node_x + pulls[i, row, column, 0] * stretch_x, grid_w)
-                y = clamped(node_y + pulls[i, row, column, 1] * stretch_y, grid_h)
-                at_x[i, under, column] = x
-                at_y[i, under, column] = y
-                near_x, near_y = int(x + half), int(y + half)
-                label[i, under, column] = answers[i, near_y, near_x]
-                clear[i, under, column] = clearances[i, near_y, near_x]
+                x_at[column] = clamped(node_x[column] + pull[column, 0] * stretch_x, grid_w)
+                y_at[column] = clamped(node_y + pull[column, 1] * stretch_y, grid_h)
+                near_y, near_x = np.int32(y_at[column] + half), np.int32(x_at[column] + half)
+                near[column] = near_y * grid_w + near_x
+            grid, clearance = answers[i].ravel(), clearances[i].ravel()
+            own_label, own_clear = label[i, under], clear[i, under]
+            for column in range(columns):
+                place = np.uint64(near[column])
+                own_label[column], own_clear[column] = grid[place], clearance[place]
         if row == 0:
             continue
         over = 1 - under
         y_first = _first_pixel(row - 1, rows, height)
         y_end = _first_pixel(row, rows, height)
-        for column in range(columns - 1):
-            agreed = True
-            for i in range(count):
-                x, y = at_x[i, over, column], at_y[i, over, column]
-                spread = abs(at_x[i, over, column + 1] - x)
-                spread = max(spread, abs(at_x[i, under, column] - x))
-                spread = max(spread, abs(at_x[i, under, column + 1] - x))
-                spread = max(spread, abs(at_y[i, over, column + 1] - y))
-                spread = max(spread, abs(at_y[i, under, column] - y))
-                spread = max(spread, abs(at_y[i, under, column + 1] - y))
+        agreed[:] = 1
+        for i in range(count):
+            x_over, x_under = at_x[i, over], at_x[i, under]
+            y_over, y_under = at_y[i, over], at_y[i, under]
+            first, own, free = label[0, over], label[i, over], clear[i, over]
+            for column in range(columns - 1):
+                x, y = x_over[column], y_over[column]
+                spread = max(abs(x_over[column + 1] - x), abs(x_under[column] - x))
+                spread = max(spread, abs(x_under[column + 1] - x))
+                spread = max(spread, abs(y_over[column + 1] - y))
+                spread = max(spread, abs(y_under[column] - y))
+                spread = max(spread, abs(y_under[column + 1] - y))
                 # A sample lies within the spread of the node, a cell it reads less than one
                 # further, the node within a half of its own cell; and clearance c says that
                 # all cells up to c away hold the label.
-                agreed = agreed and clear[i, over, column] >= spread + margin
-                agreed = agreed and label[i, over, column] == label[0, over, column]
-            doubt[row - 1, column] = not agreed
+                agreed[column] &= (free[column] >= spread + margin) & (own[column] == first[column])
+        for column in range(columns - 1):
+            doubt[row - 1, column] = agreed[column] == 0
         # Neighbouring cells of one label are filled together.
         column = 0
         while column < columns - 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,6 +19,7 @@ from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine
 from tempseg.errors import SourceError
 from tempseg.motion import Step
+from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.outputs import verdict_cells
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource, RememberingSegmenter, Segmenter
@@ -162,7 +163,10 @@ class ChunkRunner:
 
     @contextmanager
     def _results(self, chunks: Iterator[Chunk]) -> Iterator[_Stream[FrameResult]]:
+        # Models that may work with OpenCV themselves keep its threads.
+        own = self._segmenter.info.runtime in ("opencv", "python")
         with (
+            nullcontext() if own else single_threaded_opencv(),
             Prefetch(
                 self._frames(chunks), name="decode", capacity=AHEAD, watch=self._queues
             ) as frames,

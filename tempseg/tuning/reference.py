@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from tempseg.evaluation.playback import SCENE_CHANGE
 from tempseg.metrics.confusion import mean_known
 from tempseg.metrics.fidelity import FidelityFloor
 from tempseg.metrics.judge import Judge
+from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import Segmenter, WorkObserver
 from tempseg.segmenters import NetworkSegmenter
@@ -259,33 +259,32 @@ def _judge(
     writes = journal.end is None
     if writes:
         check_room(recording.folder, layers, len(recording) - len(journal.rows))
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with Judge() as judge, _writer(journal, writes=writes) as writer:
-            before: NDArray[np.uint8] | None = None
-            for place, luma in enumerate(_lumas(recording)):
-                if before is None:
-                    forward = np.full((*recording.size, 2), _NOWHERE, np.int16)
-                    change, agreement = 0.0, math.nan
-                else:
-                    pair = judge.pair(before, luma)
-                    forward, change = _places(pair.forward, pair.occluded), pair.scene_change
-                    agreement = math.nan
-                    if change <= SCENE_CHANGE:
-                        agreement = labels.floor().update(
-                            labels.at(place - 1), labels.at(place), pair.backward
-                        )
-                if writer is not None and place >= len(journal.rows):
-                    writer.add({"forward": forward}, change=change)
-                pairs.append(agreement)
-                before = luma
-                if observer is not None:
-                    observer.advance()
-            if writer is not None:
-                writer.finish()
-    finally:
-        cv2.setNumThreads(threads)
+    with (
+        single_threaded_opencv(),
+        Judge() as judge,
+        _writer(journal, writes=writes) as writer,
+    ):
+        before: NDArray[np.uint8] | None = None
+        for place, luma in enumerate(_lumas(recording)):
+            if before is None:
+                forward = np.full((*recording.size, 2), _NOWHERE, np.int16)
+                change, agreement = 0.0, math.nan
+            else:
+                pair = judge.pair(before, luma)
+                forward, change = _places(pair.forward, pair.occluded), pair.scene_change
+                agreement = math.nan
+                if change <= SCENE_CHANGE:
+                    agreement = labels.floor().update(
+                        labels.at(place - 1), labels.at(place), pair.backward
+                    )
+            if writer is not None and place >= len(journal.rows):
+                writer.add({"forward": forward}, change=change)
+            pairs.append(agreement)
+            before = luma
+            if observer is not None:
+                observer.advance()
+        if writer is not None:
+            writer.finish()
     store.keep_note("floor", [None if math.isnan(value) else value for value in pairs])
     if writes:
         journal = Journal.read(recording.folder, "judged", layers, told)

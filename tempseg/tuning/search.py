@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TypeVar
 
-import cv2
-
 from tempseg.config import Config
+from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.protocols import WorkObserver
 from tempseg.segmenters.network import available_threads
 from tempseg.tuning.cost import StageMs
@@ -161,16 +160,15 @@ class _Crew:
     def __init__(self, observer: WorkObserver | None) -> None:
         self._observer = observer
         self._lock = threading.Lock()
-        self._threads = 1
+        # Configs side by side, not OpenCV's threads within one: those wait for one another.
+        self._opencv = single_threaded_opencv()
 
     def __enter__(self) -> _Crew:
-        # Configs side by side, not OpenCV's threads within one: those wait for one another.
-        self._threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
+        self._opencv.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        cv2.setNumThreads(self._threads)
+        self._opencv.__exit__(None, None, None)
 
     def all(self, name: str, items: Sequence[Item], work: Callable[[Item], Made]) -> list[Made]:
         """Return what work makes of each item, in their order."""

@@ -154,23 +154,29 @@ def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
     np.testing.assert_array_equal(out, labels)
 
 
+def _even_around(place, apart, size):
+    before = place - place % apart
+    return {before} if before == place or place + 1 == size else {before, before + apart}
+
+
+@pytest.mark.parametrize("apart", [(2, 2), (1, 2), (2, 1)])
 @pytest.mark.parametrize("size", [(1, 1), (6, 8), (7, 9), (2, 11)])
-def test_places_between_even_ones_are_filled_where_these_agree(size):
+def test_places_between_even_ones_are_filled_where_these_agree(size, apart):
     rng = np.random.default_rng(size[0])
     labels = _blocky(rng, size, 2).astype(np.uint8)
     before = labels.copy()
     rest = np.flatnonzero(rng.random(labels.size) < 0.7).astype(np.int64)
     places = np.empty(rest.size, np.int64)
-    found = places[: carry.even(rest, size[1], places)].tolist()
-    assert found == [p for p in rest if p // size[1] % 2 == 0 and p % size[1] % 2 == 0]
-    left = places[: carry.between(rest, labels, places)].tolist()
+    found = places[: carry.even(rest, size[1], apart, places)].tolist()
+    assert found == [p for p in rest if p // size[1] % apart[0] == p % size[1] % apart[1] == 0]
+    left = places[: carry.between(rest, labels, apart, places)].tolist()
     for place in rest.tolist():
         y, x = divmod(place, size[1])
         if place in found:
             assert place not in left
             continue
-        rows = {y - y % 2, y - y % 2 + 2 if y % 2 and y + 1 < size[0] else y - y % 2}
-        columns = {x - x % 2, x - x % 2 + 2 if x % 2 and x + 1 < size[1] else x - x % 2}
+        rows = _even_around(y, apart[0], size[0])
+        columns = _even_around(x, apart[1], size[1])
         around = {int(before[v, u]) for v in rows for u in columns}
         assert (place in left) == (len(around) > 1)
         assert labels[y, x] == (around.pop() if len(around) == 1 else before[y, x])

@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import islice, pairwise
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from tempseg.video import FramePart, open_source, read_label_video
 
 from ..video.clips import packet_times, video_times, write_clip
 from .conftest import CHUNKS, CONFIG, FRAMES, GOP, digest
+from .watching import Counted
 
 MEDIA = ("masks.mkv", "overlay.mp4")
 
@@ -281,3 +283,30 @@ def _with_late_seek(material, tmp_path, monkeypatch, late):
     monkeypatch.setattr(VideoDecoder, "frames_from", late)
     with InProcess(plan) as executor:
         list(executor.run(plan.chunks[1:2], tmp_path / "c", run="", progress=lambda *_: None))
+
+
+def test_opencv_keeps_to_one_thread_but_for_models_of_ones_own(material, tmp_path):
+    seen = []
+
+    class Watch(Counted):
+        def advance(self, frames, keyframes):
+            seen.append(cv2.getNumThreads())
+            super().advance(frames, keyframes)
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        material.run(tmp_path / "masks", observer=Watch())
+        after = cv2.getNumThreads()
+        tempseg.run(
+            material.clip,
+            tmp_path / "own",
+            model="python:tests.runners.models:counts_threads",
+            config=CONFIG | {"segmenter.classes": "auto"},
+        )
+    finally:
+        cv2.setNumThreads(before)
+    assert 1 in seen
+    assert after == 3
+    _, labels = next(iter(read_label_video(str(tmp_path / "own" / "masks.mkv"))))
+    assert np.unique(labels).tolist() == [3]
