@@ -106,4 +106,4 @@ def test_spreading_follows_the_definition(size, stride):
     out = np.empty((*size, 2), np.float32)
     spread(_wide(target), _wide(source), found, stride, out)
     expected = naive.spread_motion(target, source, found, stride, PATCH)
-    np.testing.assert_allclose(out, expected, atol=2e-2)
+    np.testing.assert_allclose(out, expected, atol=1e-3)

@@ -188,9 +188,10 @@ def test_pieces_of_a_long_video_lie_across_it_and_apart(count, frames, seed):
     )
     assert all(a[1] <= b[0] + 0.51 for a, b in pairwise(spans))
     assert spans[-1][1] <= count
-    stretch = count / len(spans)
-    # A stretch begins at a whole frame, and a piece half a frame early.
-    assert all(i * stretch - 1.5 <= s[0] < (i + 1) * stretch for i, s in enumerate(spans))
+    # A stretch begins at a whole frame, and a piece half a frame early; times are rounded.
+    bounds = [count * i // len(spans) for i in range(len(spans) + 1)]
+    for (begin, _), (lower, upper) in zip(spans, pairwise(bounds), strict=True):
+        assert lower - 0.51 <= begin < upper
 
 
 def test_pieces_follow_from_the_seed():
