@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tempseg.auditing import Audit, audit_run
 from tempseg.build import build_engine, build_segmenter, build_source, with_zoo_keys
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, RunError, TempsegError
@@ -20,12 +19,11 @@ from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream
 from tempseg.runners.timing import StageTimes
 from tempseg.runners.whole import run_source
-from tempseg.scene_files import write_scene
-from tempseg.synthetic import street_scene
 from tempseg.types import FrameResult, VideoInfo
 from tempseg.video import read_label_video
 
 if TYPE_CHECKING:
+    from tempseg.auditing import Audit
     from tempseg.quantisation import Kind, Quantisation
 
 __all__ = [
@@ -390,6 +388,9 @@ def synthesise(
     OutputError
         When `out` exists or cannot be written.
     """
+    from tempseg.scene_files import write_scene
+    from tempseg.synthetic import street_scene
+
     scene = street_scene(seed=seed, width=width, height=height, duration_s=duration_s)
     with new_folder(out) as unfinished:
         write_scene(scene, unfinished, seed=seed, observer=observer)
@@ -398,6 +399,8 @@ def synthesise(
 
 def _audited(folder: Path, source: str, config: Config, observer: WorkObserver | None) -> Audit:
     """Audit a run that has just been finished, and put what was found into its record."""
+    from tempseg.auditing import audit_run
+
     frames = build_source(source, config)
     audit = audit_run(
         folder,

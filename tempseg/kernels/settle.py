@@ -2,7 +2,8 @@
 
 Arguments are as in `tempseg.kernels.carry`. Where every grid cell that would be read holds one
 label, that label wins: `settle_cells` finds that out for the cells between four neighbouring nodes
-of the working grid at once, `settle_pixels` for the pixels of the others.
+of the working grid at once, `settle_pixels` for pixels of the others, `between` for those that it
+passes over.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tempseg.types import FloatArray, LabelArray, UInt8Array
 
 IntArray = NDArray[np.int64]
 
-__all__ = ["inner", "settle_cells", "settle_pixels"]
+__all__ = ["between", "inner", "settle_cells", "settle_pixels"]
 
 
 @kernel
@@ -150,52 +151,49 @@ def settle_pixels(
     clearances: UInt8Array,
     pulls: FloatArray,
     placement: tuple[float, float, float, float],
+    apart: tuple[int, int],
     doubt: UInt8Array,
     out: LabelArray,
     rest: IntArray,
 ) -> int:
     """Within the cells in doubt, fill the pixels on whose label all keyframes agree.
 
-    `answers`, `clearances` and `doubt` are as for `settle_cells`. The places of the others,
-    `y * W + x`, are written to `rest` (H * W), rising; returns how many. `out` takes any label
-    there.
+    Only those in every `apart`-th row and column, 1 or 2, are looked at; `between` sees to the
+    others. `answers`, `clearances` and `doubt` are as for `settle_cells`. The places of those that
+    are not filled, `y * W + x`, are written to `rest` (H * W), rising; returns how many. `out`
+    takes any label there.
     """
     count, rows, columns, _ = pulls.shape
     height, width = out.shape
     _, grid_h, grid_w = answers.shape
     scale_x, offset_x, scale_y, offset_y = placement
+    step_y, step_x = apart
     stretch_x = np.float32(scale_x * width / columns)
     stretch_y = np.float32(scale_y * height / rows)
     half, last_x, last_y = np.float32(0.5), np.float32(grid_w - 1), np.float32(grid_h - 1)
     zero = np.float32(0)
-    # Of each column of pixels: its cell, how far in it, and where it lies on the model's grid.
-    cell, first_x = np.empty(width, np.int64), np.empty(columns, np.int64)
-    across, own_x = np.empty((2, width), np.float32)
+    # Of each column of pixels that is looked at: its cell, how far in it, and where it lies on the
+    # model's grid.
+    looked_at = -(-width // step_x)
+    cell, first = np.empty(looked_at, np.int64), np.empty(columns, np.int64)
+    across, own_x = np.empty((2, looked_at), np.float32)
     for column in range(columns - 1):
-        first_x[column] = _first_pixel(column, columns, width)
-        first_x[column + 1] = _first_pixel(column + 1, columns, width)
-        for x in range(first_x[column], first_x[column + 1]):
-            cell[x] = column
-            across[x] = _within(x, column, columns, width)
-            own_x[x] = np.float32(x * scale_x)
+        first[column] = -(-_first_pixel(column, columns, width) // step_x)
+        first[column + 1] = -(-_first_pixel(column + 1, columns, width) // step_x)
+        for n in range(first[column], first[column + 1]):
+            cell[n] = column
+            across[n] = _within(n * step_x, column, columns, width)
+            own_x[n] = np.float32(n * step_x * scale_x)
     # Of each cell in a row of pixels: where its left edge lies on the grid, its right from there.
     left_x, left_y, more_x, more_y = np.empty((4, columns), np.float32)
-    label, alike = np.empty(width, out.dtype), np.empty(width, np.uint8)
-    at = np.empty(width, np.int64)
+    label, alike = np.empty(looked_at, out.dtype), np.empty(looked_at, np.uint8)
+    at = np.empty(looked_at, np.int64)
     begins, ends = np.empty((2, columns), np.int64)
     found = 0
     for row in range(rows - 1):
-        # Cells in doubt come in groups, whose pixels are looked at together.
-        groups, column = 0, 0
-        while column < columns - 1:
-            begin = column
-            while column < columns - 1 and doubt[row, column] != 0:
-                column += 1
-            if column > begin:
-                begins[groups], ends[groups] = begin, column
-                groups += 1
-            column += 1
-        for y in range(_first_pixel(row, rows, height), _first_pixel(row + 1, rows, height)):
+        groups = _group(doubt[row], begins, ends)
+        y_first = -(-_first_pixel(row, rows, height) // step_y) * step_y
+        for y in range(y_first, _first_pixel(row + 1, rows, height), step_y):
             down = _within(y, row, rows, height)
             own_y = np.float32(y * scale_y + offset_y)
             for i in range(count):
@@ -209,30 +207,80 @@ def settle_pixels(
                         more_y[column] = _edge(top, low, column + 1, 1, down) * stretch_y - begin_y
                         left_x[column] = begin_x + np.float32(offset_x)
                         left_y[column] = begin_y + own_y
-                    begin, end = first_x[begins[group]], first_x[ends[group]]
-                    for x in range(np.uint64(begin), np.uint64(end)):
-                        k = np.uint64(cell[x])
-                        gx = own_x[x] + left_x[k] + across[x] * more_x[k]
-                        gy = left_y[k] + across[x] * more_y[k]
+                    begin, end = first[begins[group]], first[ends[group]]
+                    for n in range(np.uint64(begin), np.uint64(end)):
+                        k = np.uint64(cell[n])
+                        gx = own_x[n] + left_x[k] + across[n] * more_x[k]
+                        gy = left_y[k] + across[n] * more_y[k]
                         near_x = np.int32(min(max(gx, zero), last_x) + half)
                         near_y = np.int32(min(max(gy, zero), last_y) + half)
-                        at[x] = near_y * grid_w + near_x
+                        at[n] = near_y * grid_w + near_x
                     # The four cells around a place touch its nearest one.
                     if i == 0:
-                        for x in range(np.uint64(begin), np.uint64(end)):
-                            place = np.uint64(at[x])
-                            label[x], alike[x] = grid[place], clearance[place] >= 1
+                        for n in range(np.uint64(begin), np.uint64(end)):
+                            place = np.uint64(at[n])
+                            label[n], alike[n] = grid[place], clearance[place] >= 1
                     else:
-                        for x in range(np.uint64(begin), np.uint64(end)):
-                            place = np.uint64(at[x])
-                            alike[x] &= (clearance[place] >= 1) & (grid[place] == label[x])
+                        for n in range(np.uint64(begin), np.uint64(end)):
+                            place = np.uint64(at[n])
+                            alike[n] &= (clearance[place] >= 1) & (grid[place] == label[n])
             for group in range(groups):
-                for x in range(first_x[begins[group]], first_x[ends[group]]):
+                for n in range(first[begins[group]], first[ends[group]]):
                     # Without a branch, which would often be foreseen wrongly.
-                    out[y, x] = label[x]
-                    rest[found] = y * width + x
-                    found += alike[x] == 0
+                    out[y, n * step_x] = label[n]
+                    rest[found] = y * width + n * step_x
+                    found += alike[n] == 0
     return found
+
+
+@kernel
+def between(doubt: UInt8Array, apart: tuple[int, int], labels: LabelArray, rest: IntArray) -> int:
+    """Fill the pixels that `settle_pixels` passes over where those around them, all known, agree.
+
+    The places where they do not are written to `rest`, rising; returns how many.
+    """
+    height, width = labels.shape
+    rows, columns = doubt.shape[0] + 1, doubt.shape[1] + 1
+    odd_y, odd_x = apart[0] - 1, apart[1] - 1
+    last_y, last_x = (height - 1) & ~odd_y, (width - 1) & ~odd_x
+    begins, ends = np.empty((2, columns), np.int64)
+    found = 0
+    for row in range(rows - 1):
+        groups = _group(doubt[row], begins, ends)
+        for y in range(_first_pixel(row, rows, height), _first_pixel(row + 1, rows, height)):
+            above, own = labels[y & ~odd_y], labels[y]
+            below = labels[min(y + (y & odd_y), last_y)]
+            for group in range(groups):
+                begin = _first_pixel(begins[group], columns, width)
+                end = _first_pixel(ends[group], columns, width)
+                for x in range(begin, end):
+                    left, right = x & ~odd_x, min(x + (x & odd_x), last_x)
+                    label = above[left]
+                    alike = (above[right] == label) & (below[left] == label)
+                    alike &= below[right] == label
+                    # A pixel that was looked at is its own neighbour, and stays.
+                    own[x] = label if alike else own[x]
+                    rest[found] = y * width + x
+                    found += not alike
+    return found
+
+
+@inlined
+def _group(doubt: UInt8Array, begins: IntArray, ends: IntArray) -> int:
+    """Write where groups of cells in doubt begin and end in a row; return how many there are.
+
+    Their pixels are looked at together.
+    """
+    groups, column, columns = 0, 0, doubt.size
+    while column < columns:
+        begin = column
+        while column < columns and doubt[column] != 0:
+            column += 1
+        if column > begin:
+            begins[groups], ends[groups] = begin, column
+            groups += 1
+        column += 1
+    return groups
 
 
 @inlined

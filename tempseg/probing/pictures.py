@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tempseg.errors import SourceError
-from tempseg.synthetic import street_scene
 from tempseg.types import Frame, UInt8Array
 from tempseg.video import open_source
 
@@ -56,6 +55,9 @@ def pictures_of(source: str | Path) -> Pictures:
 
 def rendered_pictures() -> Pictures:
     """Return three frames of the synthetic street."""
+    # Every run imports this room: it is to begin in a blink.
+    from tempseg.synthetic import street_scene
+
     scene = street_scene(width=640, height=360)
     places = (20, 100, 170)
     images = tuple(scene.render(place).image for place in places)

@@ -18,6 +18,7 @@ from tempseg.carrier import Decided
 from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine
 from tempseg.errors import SourceError
+from tempseg.memory import give_back_memory
 from tempseg.motion import Step
 from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.outputs import verdict_cells
@@ -145,7 +146,9 @@ class ChunkRunner:
         with self._results(chain([first], ordered)) as results:
             try:
                 for job, found in _by_job(results):
-                    yield self._write(job, found, folder, advance=advance, start=start)
+                    record = self._write(job, found, folder, advance=advance, start=start)
+                    give_back_memory()
+                    yield record
                     start = time.perf_counter()
             finally:
                 if stopping is not None:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from tempseg.build import build_segmenter
 from tempseg.errors import RunError, TempsegError
+from tempseg.memory import collect_seldom
 from tempseg.protocols import Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
@@ -146,6 +147,7 @@ def main() -> None:
     """Load the model and run chunks until there are no more."""
     # Told by the pool when to end; Ctrl-C on the terminal is for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_seldom()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     connection = Connection(int(sys.argv[1]))
     setup: Setup = connection.recv()

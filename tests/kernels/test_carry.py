@@ -39,7 +39,7 @@ def _place(grid, frame):
     return where.scale_x, where.offset_x, where.scale_y, where.offset_y
 
 
-def _settle(winners, pulls, placement, out):
+def _settle(winners, pulls, placement, out, apart=(1, 1)):
     clearances = []
     for labels in winners:
         inner = np.empty(labels.shape, np.uint8)
@@ -50,7 +50,7 @@ def _settle(winners, pulls, placement, out):
     known = np.stack(winners), np.stack(clearances), pulls, placement
     settle.settle_cells(*known, doubt, out)
     rest = np.empty(out.size, np.int64)
-    left = settle.settle_pixels(*known, doubt, out, rest)
+    left = settle.settle_pixels(*known, apart, doubt, out, rest)
     return doubt, rest[:left]
 
 
@@ -156,27 +156,54 @@ def test_labels_on_the_frames_own_grid_without_motion_are_kept_exactly():
 
 def _even_around(place, apart, size):
     before = place - place % apart
-    return {before} if before == place or place + 1 == size else {before, before + apart}
+    return {before} if before == place or before + apart >= size else {before, before + apart}
+
+
+def _cell_of(place, pixels, nodes):
+    return min(max(int(np.floor((place + 0.5) * nodes / pixels - 0.5)), 0), nodes - 2)
 
 
 @pytest.mark.parametrize("apart", [(2, 2), (1, 2), (2, 1)])
-@pytest.mark.parametrize("size", [(1, 1), (6, 8), (7, 9), (2, 11)])
-def test_places_between_even_ones_are_filled_where_these_agree(size, apart):
+@pytest.mark.parametrize(("count", "grid", "working", "frame"), CASES)
+def test_every_other_pixel_in_doubt_is_settled_as_if_all_were(count, grid, working, frame, apart):
+    rng = np.random.default_rng(count)
+    shared = _blocky(rng, grid, 3)
+    answers = (shared, *(_blocky(rng, grid, 2) for _ in range(count - 1)))
+    pulls = _pulls(rng, count, working, 0.3)
+    every, some = np.full((2, *frame), 77, np.uint8)
+    _, wanted = _settle(answers, pulls, _place(grid, frame), every)
+    doubt, rest = _settle(answers, pulls, _place(grid, frame), some, apart)
+    looked_at = np.zeros(frame, bool)
+    looked_at[:: apart[0], :: apart[1]] = True
+    assert rest.tolist() == [p for p in wanted.tolist() if looked_at.flat[p]]
+    passed_over = np.zeros(frame, bool)
+    for y, x in np.ndindex(frame):
+        cell = _cell_of(y, frame[0], working[0]), _cell_of(x, frame[1], working[1])
+        passed_over[y, x] = doubt[cell] and not looked_at[y, x]
+    np.testing.assert_array_equal(some[~passed_over], every[~passed_over])
+    assert set(some[passed_over].tolist()) <= {77}
+
+
+@pytest.mark.parametrize("apart", [(2, 2), (1, 2), (2, 1), (1, 1)])
+@pytest.mark.parametrize("size", [(2, 2), (6, 8), (7, 9), (2, 11), (31, 40)])
+def test_pixels_passed_over_are_filled_where_those_around_agree(size, apart):
     rng = np.random.default_rng(size[0])
     labels = _blocky(rng, size, 2).astype(np.uint8)
     before = labels.copy()
-    rest = np.flatnonzero(rng.random(labels.size) < 0.7).astype(np.int64)
-    places = np.empty(rest.size, np.int64)
-    found = places[: carry.even(rest, size[1], apart, places)].tolist()
-    assert found == [p for p in rest if p // size[1] % apart[0] == p % size[1] % apart[1] == 0]
-    left = places[: carry.between(rest, labels, apart, places)].tolist()
-    for place in rest.tolist():
-        y, x = divmod(place, size[1])
-        if place in found:
-            assert place not in left
-            continue
-        rows = _even_around(y, apart[0], size[0])
-        columns = _even_around(x, apart[1], size[1])
-        around = {int(before[v, u]) for v in rows for u in columns}
-        assert (place in left) == (len(around) > 1)
-        assert labels[y, x] == (around.pop() if len(around) == 1 else before[y, x])
+    nodes = (3, 5)
+    doubt = (rng.random((nodes[0] - 1, nodes[1] - 1)) < 0.7).astype(np.uint8)
+    rest = np.empty(labels.size, np.int64)
+    left = rest[: settle.between(doubt, apart, labels, rest)].tolist()
+    wanted = []
+    for y, x in np.ndindex(size):
+        label = before[y, x]
+        if doubt[_cell_of(y, size[0], nodes[0]), _cell_of(x, size[1], nodes[1])]:
+            rows = _even_around(y, apart[0], size[0])
+            columns = _even_around(x, apart[1], size[1])
+            around = {int(before[v, u]) for v in rows for u in columns}
+            if len(around) == 1:
+                label = around.pop()
+            else:
+                wanted.append(y * size[1] + x)
+        assert labels[y, x] == label
+    assert left == wanted
