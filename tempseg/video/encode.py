@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import av
 import numpy as np
-from av import VideoFrame
+from av import Packet, VideoFrame
 from av.codec.context import Flags as CodecFlags
 from av.container import OutputContainer
 from av.video.stream import VideoStream
@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from tempseg.errors import OutputError
 from tempseg.types import ColourTags, LabelArray, Planes
 from tempseg.video.audio import AudioTracks
+from tempseg.video.label_coder import FFV1_8, LabelCoder, slices_of
 from tempseg.video.samples import sample_rows
 
 __all__ = ["LabelEncoder", "OverlayEncoder", "Writer", "mp4_options"]
@@ -27,11 +28,8 @@ __all__ = ["LabelEncoder", "OverlayEncoder", "Writer", "mp4_options"]
 # with four a run of 720p took 7 % longer on two cores (medians of three: 6.1 and 5.7 s).
 _THREADS = 1
 
-# FFV1, ms and kB a 1280×720 map of a real model (8 bits, 2 cores): the Rice coder 3.3 and 3.9,
-# the range coder 5.0 and 10.6. 16 bits take the range coder in any case: 5.0 and 11.7. Four
-# slices are as fast as nine and smaller; leaving the checksums out gains nothing.
-_FFV1 = {"level": "3", "slicecrc": "1", "context": "0"}
-_FFV1_CODER = {8: {"coder": "rice"}, 16: {"coder": "range_def"}}
+# 16 bits take the range coder in any case: 5.0 ms and 11.7 kB a 1280×720 map.
+_FFV1_16 = FFV1_8 | {"coder": "range_def"}
 
 # With macroblock trees x264's output differs from run to run here, on one thread too (x264 in
 # FFmpeg 8.1; without its assembly it did not): a tenth of the runs and more. Going without costs
@@ -134,7 +132,7 @@ class LabelEncoder(Writer):
         frame_rate: Fraction,
         bits: int = 8,
     ) -> None:
-        if bits not in _FFV1_CODER:
+        if bits not in (8, 16):
             raise ValueError(f"bits is {bits}, expected 8 or 16")
         super().__init__(path, "matroska", {})
         self._pixels = "gray" if bits == 8 else "gray16le"
@@ -142,13 +140,15 @@ class LabelEncoder(Writer):
         self._size = (height, width)
         self._time_base = time_base
         self._stream = self._add_video("ffv1", self._size, self._pixels, frame_rate, time_base)
-        # Slices lie two by two; a map of one row or column cannot be split so.
-        slices = {"slices": "4" if min(self._size) >= 16 else "1"}
-        self._stream.options = {**_FFV1, **_FFV1_CODER[bits], **slices}
+        self._stream.options = {
+            **(FFV1_8 if bits == 8 else _FFV1_16),
+            "slices": str(slices_of(height, width)),
+        }
         # Ids, not light: full range keeps players and converters from stretching them.
         self._stream.codec_context.color_range = 2
         with self._writing():
             self._container.start_encoding()
+            self._coder = LabelCoder.of(height, width) if bits == 8 else None
 
     def write(self, labels: LabelArray, pts: int) -> None:
         """Write the next label map, shape (height, width), uint8 or uint16 as `bits` says."""
@@ -156,6 +156,9 @@ class LabelEncoder(Writer):
             raise ValueError(
                 f"labels are {labels.dtype} {labels.shape}, expected {self._dtype} {self._size}"
             )
+        if self._coder is not None:
+            self._write_packet(self._coder, labels, pts)
+            return
         frame = VideoFrame(self._size[1], self._size[0], self._pixels)
         frame.color_range = 2
         if self._pixels == "gray":
@@ -164,6 +167,14 @@ class LabelEncoder(Writer):
             sample_rows(frame.planes[0], np.uint16)[...] = labels
         frame.pts, frame.time_base = pts, self._time_base
         self._write_frame(self._stream, frame)
+
+    def _write_packet(self, coder: LabelCoder, labels: LabelArray, pts: int) -> None:
+        keyframe = coder.next_is_keyframe
+        packet = Packet(coder.packet(np.asarray(labels, np.uint8)))
+        packet.stream, packet.is_keyframe = self._stream, keyframe
+        packet.pts, packet.dts, packet.time_base = pts, pts, self._time_base
+        with self._writing():
+            self._container.mux_one(packet)
 
     def close(self) -> None:
         """Complete the file; safe to call twice."""
