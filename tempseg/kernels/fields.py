@@ -7,7 +7,7 @@ import numpy as np
 from tempseg.kernels._jit import kernel
 from tempseg.types import FloatArray, UInt8Array
 
-__all__ = ["OUTSIDE", "compose", "pull_weights", "residual", "structure"]
+__all__ = ["OUTSIDE", "compose", "disagreement", "pull_weights", "residual", "structure"]
 
 OUTSIDE = 255
 """Residual of a pixel whose source lies outside the picture."""
@@ -42,6 +42,38 @@ def compose(step: FloatArray, motion: FloatArray, out: FloatArray) -> None:
             top = second[at] + fx * (second[at + beside] - second[at])
             low = second[at + below] + fx * (second[at + below + beside] - second[at + below])
             both[k + np.uint64(1)] = dy + (top + fy * (low - top))
+
+
+@kernel
+def disagreement(there: FloatArray, back: FloatArray, floor: float, share: float) -> float:
+    """Return the share of pixels that motion there and back does not bring home.
+
+    Those that miss by more than `floor` pixels and a `share` of how far they went, along the
+    longer side. Both (h, w, 2), as for `compose`; every other pixel of every other row is looked
+    at.
+    """
+    height, width, _ = there.shape
+    zero, right, bottom = np.float32(0), np.float32(width - 1), np.float32(height - 1)
+    least, part = np.float32(floor), np.float32(share)
+    missed, looked_at = 0, 0
+    for y in range(0, height, 2):
+        for x in range(0, width, 2):
+            dx, dy = there[y, x, 0], there[y, x, 1]
+            px = min(max(np.float32(x) + dx, zero), right)
+            py = min(max(np.float32(y) + dy, zero), bottom)
+            x0, y0 = np.uint32(px), np.uint32(py)
+            x1 = min(x0 + np.uint32(1), np.uint32(width - 1))
+            y1 = min(y0 + np.uint32(1), np.uint32(height - 1))
+            fx, fy = px - np.float32(x0), py - np.float32(y0)
+            top = back[y0, x0, 0] + fx * (back[y0, x1, 0] - back[y0, x0, 0])
+            low = back[y1, x0, 0] + fx * (back[y1, x1, 0] - back[y1, x0, 0])
+            miss_x = dx + (top + fy * (low - top))
+            top = back[y0, x0, 1] + fx * (back[y0, x1, 1] - back[y0, x0, 1])
+            low = back[y1, x0, 1] + fx * (back[y1, x1, 1] - back[y1, x0, 1])
+            miss_y = dy + (top + fy * (low - top))
+            missed += max(abs(miss_x), abs(miss_y)) > least + part * max(abs(dx), abs(dy))
+            looked_at += 1
+    return missed / looked_at
 
 
 @kernel

@@ -82,6 +82,8 @@ def paint(
                 other = right if right != label else labels[below, x]
                 if alpha != 0:
                     alpha = outline
+                    while end < width and edge[end] and labels[y, end] == label:
+                        end += 1
                 elif alphas[other] != 0:
                     tint, alpha = int(other), outline
             else:

@@ -37,6 +37,16 @@ def test_composing_two_shifts_adds_them():
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_disagreement_is_the_share_that_does_not_come_back(size):
+    rng = np.random.default_rng(7)
+    there = rng.normal(0, 5, (*size, 2)).astype(np.float32)
+    back = (rng.normal(0, 2, (*size, 2)) - there.mean(axis=(0, 1))).astype(np.float32)
+    miss = np.abs(naive.compose(there, back)).max(axis=2)
+    missed = miss > 1.5 + 0.2 * np.abs(there).max(axis=2)
+    assert fields.disagreement(there, back, 1.5, 0.2) == pytest.approx(missed[::2, ::2].mean())
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_residual_follows_the_definition(size):
     target, source, flow = _scene(2, size)
     out = np.empty_like(target)
