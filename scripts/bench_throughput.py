@@ -326,25 +326,26 @@ def bench_speed(bench: Bench, table: Table, *, seconds: float) -> dict[str, list
     part = ("--end", str(seconds))
     short = bench.folder / "short.mp4"
     _cut(bench.video, seconds, short)
-    found: dict[str, list[Timing]] = {}
+    few = f"every {INTERVAL}th"
+    found: dict[str, list[Timing]] = {few: [bench.run(*part)], "every frame": [], "naive loop": []}
     for _ in range(bench.runs):
-        for key, timing in (
-            (f"every {INTERVAL}th", bench.run(*part)),
-            ("every frame", bench.run(*part, interval=1)),
-            ("naive loop", bench.part("naive", video=short)),
-        ):
-            found.setdefault(key, []).append(timing)
-    for name, bar in {"every frame": "≥ 8", "naive loop": "≥ 10"}.items():
-        rates = [
-            (ours.told["frames"] / ours.told["wall_s"], base.told["frames"] / base.told["wall_s"])
-            for ours, base in zip(found[f"every {INTERVAL}th"], found[name], strict=True)
-        ]
-        table.add_row(*_ratios(f"frames/s, every {INTERVAL}th / {name}", rates, bar))
-        cpus = [
-            (base.cpu_s / base.told["frames"], ours.cpu_s / ours.told["frames"])
-            for ours, base in zip(found[f"every {INTERVAL}th"], found[name], strict=True)
-        ]
-        table.add_row(*_ratios(f"CPU a frame, {name} / every {INTERVAL}th", cpus, ""))
+        # The short one before and after each long one, during which the machine may change.
+        found["every frame"].append(bench.run(*part, interval=1))
+        found[few].append(bench.run(*part))
+        found["naive loop"].append(bench.part("naive", video=short))
+        found[few].append(bench.run(*part))
+    for first, (name, bar) in enumerate({"every frame": "≥ 8", "naive loop": "≥ 10"}.items()):
+        walls, cpus = [], []
+        for round_, base in enumerate(found[name]):
+            before = 2 * round_ + first
+            around = found[few][before : before + 2]
+            frames = sum(run.told["frames"] for run in around)
+            ours_s = sum(run.told["wall_s"] for run in around) / frames
+            ours_cpu_s = sum(run.cpu_s for run in around) / frames
+            walls.append((base.told["wall_s"] / base.told["frames"], ours_s))
+            cpus.append((base.cpu_s / base.told["frames"], ours_cpu_s))
+        table.add_row(*_ratios(f"frames/s, {few} / {name}", walls, bar))
+        table.add_row(*_ratios(f"CPU a frame, {name} / {few}", cpus, ""))
     return found
 
 

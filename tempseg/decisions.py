@@ -66,6 +66,9 @@ class Evidence:
         How many there were so far, in this run.
     mean_border : float
         Mean of `border` over the run so far.
+    unrest : float
+        What the last few keyframes contradicted of what had been carried to them, for a doubt of 1:
+        much where the segmenter flickers, so that doubt tells little. 0 until that is known.
     """
 
     age: int
@@ -80,6 +83,7 @@ class Evidence:
     frames: int = 0
     keyframes: int = 0
     mean_border: float = 0.0
+    unrest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,8 @@ class Span:
         How many there were so far, in this run.
     mean_border : float
         Mean of `border` over the run so far.
+    unrest : float
+        As of `Evidence`.
     """
 
     side: Side
@@ -145,3 +151,4 @@ class Span:
     frames: int = 0
     keyframes: int = 0
     mean_border: float = 0.0
+    unrest: float = 0.0

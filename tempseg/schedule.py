@@ -124,7 +124,8 @@ class Scheduler:
         self._keyframes = 0
         self._borders = 0.0
         self._shot = -1
-        self._churns: deque[float] = deque(maxlen=SPANS_OF_LATE)
+        # What the ends of closed spans contradicted one another by, and the doubt these held.
+        self._late: deque[tuple[float, float]] = deque(maxlen=SPANS_OF_LATE)
         self._ready: list[Decision] = []
         self._open: list[Decision] = []
         self._restart()
@@ -144,6 +145,11 @@ class Scheduler:
     def _first(self) -> KeyframeReason:
         """Why the first keyframe of this shot is one."""
         return KeyframeReason.SCENE_CUT if self._shot else KeyframeReason.FIRST
+
+    @property
+    def _unrest(self) -> float:
+        doubt = sum(doubt for _, doubt in self._late)
+        return sum(churn for churn, _ in self._late) / doubt if doubt > 0 else 0.0
 
     @property
     def held(self) -> int:
@@ -262,6 +268,7 @@ class Scheduler:
             churn=self._churn,
             keyframes=self._keyframes,
             mean_border=self._borders / self._frames,
+            unrest=self._unrest,
             residual=observing.typical_residual(fit.residual),
             outside=observing.outside(fit.residual),
             drift=drift,
@@ -278,6 +285,7 @@ class Scheduler:
             frames=self._frames,
             keyframes=self._keyframes,
             mean_border=self._borders / self._frames if self._frames else 0.0,
+            unrest=self._unrest,
         )
 
     def _reason(self, new: Decision, *, forced: bool) -> KeyframeReason | None:
@@ -340,7 +348,7 @@ class Scheduler:
         if not inside:
             return
         at = self._judge.accept(self._span(Side.BETWEEN, inside, churn=self._churn))
-        self._churns.append(self._churn)
+        self._late.append((self._churn, sum(held.border for held in (*inside, end))))
         if at is None:
             return
         middle = inside[at]
@@ -416,8 +424,9 @@ class Scheduler:
             side,
             tuple(held.border for held in inside),
             churn=churn,
-            noise=statistics.median(self._churns) if self._churns else 0.0,
+            noise=statistics.median(churn for churn, _ in self._late) if self._late else 0.0,
             frames=self._frames,
             keyframes=self._keyframes,
             mean_border=self._borders / self._frames,
+            unrest=self._unrest,
         )

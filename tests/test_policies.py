@@ -104,6 +104,40 @@ def test_doubt_of_frames_that_are_decided_already_counts_for_the_place():
     assert policy.place(whole) == 10 + policy.place(rest) == 19
 
 
+@pytest.mark.parametrize("kind", [SharePolicy, SpanPolicy])
+def test_the_more_a_segmenter_flickers_the_more_keyframes_go_by_frames(kind):
+    policy = kind()
+    borders = (0.02,) * 24 + (0.5,) * 12
+    span = Span(Side.TAIL, borders, frames=4000, keyframes=400, mean_border=0.1)
+    places = [policy.place(replace(span, unrest=unrest)) for unrest in (0.0, 0.2, 0.3, 0.5, 9.0)]
+    evenly = policy.place(replace(span, borders=(0.1,) * 36))
+    # Doubt lies at the end of the span.
+    assert evenly < places[4]
+    assert places == sorted(places, reverse=True)
+    assert places[0] == places[1] > places[2] > places[3] == places[4]
+
+
+@pytest.mark.parametrize("kind", [SharePolicy, SpanPolicy])
+def test_with_a_segmenter_that_flickers_frames_alone_make_a_keyframe_due(kind):
+    policy = kind(limits=Limits(1, 10_000))
+    seen = replace(QUIET, doubt=0.2, frames=4000, keyframes=400, mean_border=0.1)
+    due = {
+        unrest: next(
+            age
+            for age in range(1, 1000)
+            if policy.decide(replace(seen, age=age, unrest=unrest)).reason is KeyframeReason.DOUBT
+        )
+        for unrest in (0.3, 0.5)
+    }
+    assert due[0.5] < due[0.3] < 200
+    calm = policy.decide(replace(seen, age=15, unrest=0.1))
+    assert calm.reason is None
+    # What the table tells of a frame is what its doubt was held against.
+    flickering = policy.decide(replace(seen, age=due[0.5], unrest=0.5))
+    assert seen.doubt >= flickering.threshold
+    assert flickering.threshold < calm.threshold
+
+
 def test_ends_of_a_span_that_agree_within_noise_are_left():
     policy = SpanPolicy(span_threshold=0.2, limits=Limits(3, 60))
     span = Span(Side.BETWEEN, (0.1,) * 10, churn=0.5, noise=0.31)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.policies.limits import Limits
-from tempseg.policies.spacing import Spacing, place
+from tempseg.policies.spacing import Spacing, evened, place
 
 __all__ = ["SharePolicy"]
 
@@ -41,8 +41,9 @@ class SharePolicy:
         if self.every_frame:
             return Verdict(KeyframeReason.INTERVAL, "age", 1)
         spacing = Spacing.of_share(self.share, evidence)
-        due = evidence.doubt >= spacing.seen_after and self._affords(evidence)
-        asked = Verdict(KeyframeReason.DOUBT if due else None, "doubt", spacing.seen_after)
+        threshold = spacing.due_at(evidence)
+        due = evidence.doubt >= threshold and self._affords(evidence)
+        asked = Verdict(KeyframeReason.DOUBT if due else None, "doubt", threshold)
         return self.limits.apply(asked, evidence)
 
     def head(self, evidence: Evidence) -> int:
@@ -52,6 +53,7 @@ class SharePolicy:
 
     def place(self, span: Span) -> int:
         """Return the frame at which the doubt has added up."""
+        span = evened(span)
         wanted = Spacing.of_share(self.share, span).doubt
         return max(place(span.borders, wanted - span.doubt), self.limits.soonest(span))
 
@@ -59,7 +61,8 @@ class SharePolicy:
         """Return which frame at a shot's end should become a keyframe too, if any."""
         if span.side is Side.BETWEEN or not self._affords(span):
             return None
-        return self.limits.allow(Spacing.of_share(self.share, span).edge(span), span)
+        edge = Spacing.of_share(self.share, span).edge(evened(span))
+        return self.limits.allow(edge, span)
 
     def _affords(self, seen: Evidence | Span) -> bool:
         return seen.keyframes < math.ceil(self.share * seen.frames) + AHEAD

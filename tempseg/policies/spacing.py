@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tempseg.decisions import Evidence, Side, Span
 
-__all__ = ["EDGE", "Spacing", "place"]
+__all__ = ["EDGE", "Spacing", "evened", "place"]
 
 EDGE = 0.35
 """Doubt that the ends of a shot may hold, of what spans hold that have a keyframe on either side:
@@ -54,6 +54,12 @@ class Spacing:
         """
         return self.doubt * (1 + SLACK * EDGE)
 
+    def due_at(self, evidence: Evidence) -> float:
+        """Return the doubt that a frame must have seen for the next keyframe to be due."""
+        even = evenness(evidence)
+        by_frames = even * mean_border(evidence) * evidence.age
+        return max((self.seen_after - by_frames) / (1 - even), 0.0)
+
     def head(self) -> int:
         """Return how many frames of a shot come before its first keyframe."""
         return int(EDGE * self.frames)
@@ -69,6 +75,12 @@ class Spacing:
         return place(span.borders, total - from_keyframe)
 
 
+CALM, MOST_EVEN = 0.2, 0.8
+"""`Evidence.unrest` up to which doubt alone tells where keyframes go, as with labels that do not
+flicker; and the part of a spacing that goes by frames alone where there is more."""
+EVENED_OVER = 0.3
+"""How much more unrest would make all of a spacing go by frames."""
+
 PULL = 0.08
 """How a keyframe saved, or spent too soon, pulls the spacing: by 2 to the power of this."""
 
@@ -77,6 +89,21 @@ def mean_border(seen: Evidence | Span) -> float:
     """Return the mean of `Evidence.border` in this run, as far as that is known yet."""
     known = seen.mean_border * seen.frames + TYPICAL_BORDER * TYPICAL_FRAMES
     return known / (seen.frames + TYPICAL_FRAMES)
+
+
+def evenness(seen: Evidence | Span) -> float:
+    """Return the part of a spacing, in [0, 1), that goes by frames and not by doubt."""
+    return min(max((seen.unrest - CALM) / EVENED_OVER, 0.0), MOST_EVEN)
+
+
+def evened(span: Span) -> Span:
+    """Return a span whose doubt is shared out among its frames, as far as doubt tells little."""
+    even = evenness(span)
+    if even == 0:
+        return span
+    mean = even * mean_border(span)
+    borders = tuple((1 - even) * border + mean for border in span.borders)
+    return replace(span, borders=borders, doubt=(1 - even) * span.doubt + mean * span.age)
 
 
 def place(borders: tuple[float, ...], doubt: float) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.policies.limits import Limits
-from tempseg.policies.spacing import Spacing, place
+from tempseg.policies.spacing import Spacing, evened, place
 
 __all__ = ["SpanPolicy"]
 
@@ -34,7 +34,7 @@ class SpanPolicy:
 
     def decide(self, evidence: Evidence) -> Verdict:
         """Return `DOUBT`, `INTERVAL` or none."""
-        threshold = Spacing.of_doubt(self.doubt_threshold, evidence).seen_after
+        threshold = Spacing.of_doubt(self.doubt_threshold, evidence).due_at(evidence)
         due = evidence.doubt >= threshold
         asked = Verdict(KeyframeReason.DOUBT if due else None, "doubt", threshold)
         return self.limits.apply(asked, evidence)
@@ -46,11 +46,13 @@ class SpanPolicy:
 
     def place(self, span: Span) -> int:
         """Return the frame at which the doubt has added up."""
+        span = evened(span)
         wanted = Spacing.of_doubt(self.doubt_threshold, span).doubt
         return max(place(span.borders, wanted - span.doubt), self.limits.soonest(span))
 
     def accept(self, span: Span) -> int | None:
         """Return which frame of a closed span should become a keyframe too, if any."""
+        span = evened(span)
         if span.side is not Side.BETWEEN:
             edge = Spacing.of_doubt(self.doubt_threshold, span).edge(span)
             return self.limits.allow(edge, span)
