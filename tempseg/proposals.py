@@ -135,15 +135,17 @@ class Misfit:
 
     @classmethod
     def of(cls, error: UInt8Array, blur_px: float) -> Misfit:
-        """Return the misfit of an error, blurred as by a Gaussian of this sigma, in cells.
-
-        By two means over a square, which together spread as far, for a fifth of the time.
-        """
-        # A mean over n cells has a variance of (n^2 - 1) / 12.
-        side = 2 * round((math.sqrt(6 * blur_px**2 + 1) - 1) / 2) + 1
-        if side == 1:
+        """Return the misfit of an error, blurred by a Gaussian of this sigma, in cells."""
+        if blur_px == 0:
             return cls(error, error)
-        blurred = cv2.blur(cv2.blur(error, (side, side)), (side, side))
+        # A mean over n cells has a variance of (n^2 - 1) / 12: two of them are as good as a
+        # Gaussian of their sigma, 2 by default, for a fifth of the time.
+        side = math.sqrt(6 * blur_px**2 + 1)
+        if side % 2 == 1:
+            square = (int(side), int(side))
+            blurred = cv2.blur(cv2.blur(error, square), square)
+        else:
+            blurred = cv2.GaussianBlur(error, (0, 0), blur_px)
         return cls(error, np.asarray(blurred, np.uint8))
 
 

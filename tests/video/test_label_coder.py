@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tempseg.video import LabelEncoder
 from tempseg.video import encode as encode_module
+from tempseg.video import label_coder as coder_module
 from tempseg.video.label_coder import FFV1_8, LabelCoder, slices_of
 
 GROUP = 12
@@ -64,7 +65,7 @@ def test_noise_of_all_labels_is_written_as_ffmpeg_does():
     assert [coder.packet(labels) for labels in maps] == [bytes(p) for p in _as_ffmpeg(maps)]
 
 
-def test_labels_that_lie_apart_in_memory_are_read_where_they_are():
+def test_labels_that_lie_apart_in_memory_are_written_as_ffmpeg_does():
     rng = np.random.default_rng(0)
     wide = _blocks(rng, (64, 200), [0, 3, 9], 7)
     part = wide[::2, 5:99]
@@ -74,6 +75,19 @@ def test_labels_that_lie_apart_in_memory_are_read_where_they_are():
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
 def test_maps_that_cannot_be_split_are_left_to_ffmpeg(size):
     assert LabelCoder.of(*size) is None
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda packet: packet[:-1] + bytes([packet[-1] ^ 1]), lambda packet: packet + packet],
+    ids=["another checksum", "more slices"],
+)
+def test_where_ffmpeg_writes_otherwise_it_is_left_to_ffmpeg(monkeypatch, spoil):
+    usual = coder_module._as_ffmpeg
+    monkeypatch.setattr(coder_module, "_as_ffmpeg", lambda maps: [spoil(p) for p in usual(maps)])
+    coder_module._headers.cache_clear()
+    assert LabelCoder.of(30, 40) is None
+    coder_module._headers.cache_clear()
 
 
 @pytest.mark.parametrize("size", [(720, 1280), (17, 33), (15, 400), (400, 3)])
