@@ -112,6 +112,21 @@ def test_buttons_step_from_frame_to_frame_and_from_keyframe_to_keyframe(visit):
         assert visit.seek_times() == pytest.approx([_time(index)], abs=0.001)
 
 
+def test_buttons_keep_their_place_while_the_video_is_in_the_corner(visit):
+    def place():
+        return visit.evaluate(
+            "[...document.querySelectorAll('[data-step]')]"
+            ".map(button => button.getBoundingClientRect().top + scrollY)"
+        )
+
+    visit.locator("h1").scroll_into_view_if_needed()
+    visit.wait_for_function("!document.querySelector('.docked')")
+    before = place()
+    visit.click_at("areas", _time(18))
+    visit.wait_for_function("document.querySelector('.docked')")
+    assert place() == pytest.approx(before, abs=1)
+
+
 def test_a_moments_card_seeks_to_its_moment(visit):
     card = visit.locator(".moment").first
     card.click()
