@@ -15,7 +15,8 @@ speed   keyframes every 25 frames (4 %) against the same model on every frame in
         against the loop that people write: OpenCV reads, resizes, blends and writes
 workers two workers against one, and how many cores one keeps busy; label maps alone of a model that
         takes no time, so that decoding, motion and writing are what is left
-ray     --ray on this machine against --workers, as many each
+ray     --ray on this machine against --workers, as many each: a cluster of the run's own, whose
+        start and end count, and one that runs already
 memory  peak of a run of --seconds and of ten times that, less that of a process that only loads and
         calls the model
 """
@@ -32,7 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -51,6 +52,7 @@ from tempseg.types import Frame, Prediction
 from tempseg.video import open_source
 
 INTERVAL = 25
+CLUSTER_STARTS_S = 5.0
 
 _DEAR = "TEMPSEG_BENCH_DEAR"
 
@@ -131,11 +133,15 @@ def dear(image: np.ndarray) -> Prediction:
     return [segmenter.segment(Frame.from_image(image)) for _ in range(calls)][-1]
 
 
+def _environment() -> dict[str, str]:
+    """Return an environment in which this script's own models are found."""
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
 def timed_alone(command: Sequence[str]) -> Timing:
     """Run a command to its end; its last line may hold figures as JSON."""
-    # For `blank`.
-    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    environment = _environment()
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
@@ -154,9 +160,10 @@ def timed_with_all(command: Sequence[str]) -> Timing:
 
     Those that Ray starts are waited for by Ray alone, and what they took is told to nobody.
     """
+    environment = _environment()
     start = time.perf_counter()
     ticks: dict[int, int] = {}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
         while process.poll() is None:
             for pid in _below(process.pid):
                 with contextlib.suppress(OSError):
@@ -368,19 +375,38 @@ def bench_workers(bench: Bench, table: Table) -> dict[str, list[Timing]]:
 
 def bench_ray(bench: Bench, table: Table, *, workers: int) -> dict[str, list[Timing]]:
     """Add the rows of workers on Ray against as many of --workers."""
-    kinds = {"--workers": (), "--ray": ("--ray",)}
+    kinds = {"--workers": (), "--ray": ("--ray",), "--ray auto": ("--ray", "auto")}
     found: dict[str, list[Timing]] = {name: [] for name in kinds}
     for round_ in range(bench.runs):
-        # Whoever is first finds the machine as the last one left it: both take their turns.
+        # Whoever is first finds the machine as the last one left it: all take their turns.
         for name in list(kinds)[:: 1 if round_ % 2 else -1]:
-            timing = bench.run(*kinds[name], "--workers", str(workers), timed=timed_with_all)
+            with _cluster(workers) if name == "--ray auto" else contextlib.nullcontext():
+                timing = bench.run(*kinds[name], "--workers", str(workers), timed=timed_with_all)
             found[name].append(timing)
+    for name, what in {"--ray": "a cluster of its own", "--ray auto": "one that runs"}.items():
+        both = list(zip(found[name], found["--workers"], strict=True))
+        walls = [(ray.wall_s, own.wall_s) for ray, own in both]
+        table.add_row(*_ratios(f"wall, {name} ({what}) / --workers {workers}", walls, "≤ 1.1"))
     both = list(zip(found["--ray"], found["--workers"], strict=True))
-    walls = [(ray.wall_s, own.wall_s) for ray, own in both]
-    table.add_row(*_ratios(f"wall, --ray / --workers {workers}", walls, "≤ 1.1"))
     used = [(ray.cpu_s, own.cpu_s) for ray, own in both]
     table.add_row(*_ratios(f"CPU, --ray / --workers {workers}", used, ""))
     return found
+
+
+@contextlib.contextmanager
+def _cluster(workers: int) -> Iterator[None]:
+    """Start a Ray cluster on this machine, as its owner would, and stop it at the end."""
+    ray = Path(sys.executable).with_name("ray")
+    room = max(workers, len(os.sched_getaffinity(0)))
+    options = ["--head", "--disable-usage-stats", "--include-dashboard=false"]
+    started = [ray, "start", *options, f"--num-cpus={room}"]
+    subprocess.run(started, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        # It has workers of its own to start first.
+        time.sleep(CLUSTER_STARTS_S)
+        yield
+    finally:
+        subprocess.run([ray, "stop"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _cut(video: Path, seconds: float, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import os
 import socket
@@ -62,11 +63,7 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
         with _quiet():
             try:
                 # While it tries to join a cluster it says so once a second.
-                with (
-                    contextlib.nullcontext()
-                    if address == "local"
-                    else quiet_native_log(everything=True)
-                ):
+                with _lean() if address == "local" else quiet_native_log(everything=True):
                     ray.init(
                         **options,
                         log_to_driver=False,
@@ -109,6 +106,31 @@ def _reach(address: str) -> None:
             f"--ray {address}: no cluster answers there ({error.strerror or error}); start "
             "one with `ray start --head`, or leave the address out"
         ) from error
+
+
+@contextlib.contextmanager
+def _lean() -> Iterator[None]:
+    """Start a cluster without what asks for more nodes and what gathers logs.
+
+    There are none to ask for here; what asks takes a second to end.
+    """
+    from ray._private import parameter
+
+    whole = parameter.RayParams
+    unwanted = {"no_monitor": True, "include_log_monitor": False}
+    if not unwanted.keys() <= inspect.signature(whole).parameters.keys():
+        yield
+        return
+
+    class Lean(whole):  # type: ignore[misc, valid-type]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{**unwanted, **options})
+
+    parameter.RayParams = Lean
+    try:
+        yield
+    finally:
+        parameter.RayParams = whole
 
 
 @contextlib.contextmanager

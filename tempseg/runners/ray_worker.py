@@ -83,8 +83,10 @@ class RayWorker:
 
 
 def _serve(line: _Calls, setup: Setup, site: RaySite) -> None:
+    from tempseg.memory import collect_seldom
     from tempseg.runners.worker import serve
 
+    collect_seldom()
     line.send(site.placed())
     serve(line, setup, site)
 
