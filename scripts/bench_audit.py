@@ -24,7 +24,7 @@ from rich.table import Table
 from scipy.special import stdtrit
 
 import tempseg
-from tempseg.auditing import Audit, Estimate, draw, estimate
+from tempseg.auditing import RARE_DIFFERENCE, Audit, Estimate, draw, estimate
 
 EVERY = 1_000_000
 
@@ -112,7 +112,9 @@ def coverage(video: str, model: str, audit: Audit, count: int, seeds: int) -> Co
         for name, values in columns.items():
             scored = [values[i] for i in drawn]
             if name == "difference":
-                found = estimate(scored, population=audit.between, bounds=(-1.0, 1.0), rare=0.0)
+                found = estimate(
+                    scored, population=audit.between, bounds=(-1.0, 1.0), rare=RARE_DIFFERENCE
+                )
             else:
                 found = estimate(scored, population=audit.between)
             take(name, found, truths[name])

@@ -144,3 +144,12 @@ def test_ends_of_a_span_that_agree_within_noise_are_left():
     assert policy.accept(span) is None
     assert policy.accept(replace(span, noise=0.29)) == 4
     assert policy.accept(replace(span, noise=0.29, borders=(0.1,) * 4)) is None
+
+
+def test_in_a_short_span_the_ends_must_disagree_by_more():
+    # Usually a span has 12.5 frames: this one is 0.8 of half as long.
+    policy = SpanPolicy(span_threshold=0.2, limits=Limits(1, 60))
+    span = Span(Side.BETWEEN, (0.1,) * 4, churn=0.5, noise=0.26)
+    assert policy.accept(span) is None
+    assert policy.accept(replace(span, noise=0.24)) == 1
+    assert policy.accept(replace(span, borders=(0.1,) * 6)) == 2

@@ -1,8 +1,16 @@
 """A finished run held against its own segmenter on a few frames chosen at random."""
 
 from tempseg.auditing.audit import audit_run
-from tempseg.auditing.interval import Estimate, estimate
+from tempseg.auditing.interval import RARE_DIFFERENCE, Estimate, estimate
 from tempseg.auditing.results import Audit, AuditedFrame
 from tempseg.auditing.sampling import draw
 
-__all__ = ["Audit", "AuditedFrame", "Estimate", "audit_run", "draw", "estimate"]
+__all__ = [
+    "RARE_DIFFERENCE",
+    "Audit",
+    "AuditedFrame",
+    "Estimate",
+    "audit_run",
+    "draw",
+    "estimate",
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tempseg.auditing.interval import estimate
+from tempseg.auditing.interval import RARE_DIFFERENCE, estimate
 from tempseg.auditing.results import Audit, AuditedFrame
 from tempseg.auditing.sampling import draw
 from tempseg.build import build_per_frame_engine
@@ -149,8 +149,7 @@ class _Scorer:
                 [frame.fidelity - frame.floor for frame in frames],
                 population=between,
                 bounds=(-1.0, 1.0),
-                # A frame that fails does so for both, and a tail has no side.
-                rare=0.0,
+                rare=RARE_DIFFERENCE,
             ),
             miou=self._confusion.compute().miou,
             wall_s=wall_s,

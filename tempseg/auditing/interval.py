@@ -10,14 +10,18 @@ import numpy as np
 
 from tempseg.auditing.sampling import strata
 
-__all__ = ["CONFIDENCE", "Estimate", "estimate"]
+__all__ = ["CONFIDENCE", "RARE_DIFFERENCE", "Estimate", "estimate"]
 
 CONFIDENCE = 0.95
 
-RARE = 0.25
-"""How far below the mean one frame in as many as were drawn, and one, may lie without being seen.
-Without it a few frames that fail among many near 1 go unseen in one audit of five; with it the
-intervals grow by 0.02 where 10 frames are drawn and by 0.006 where 30 are."""
+RARE = (0.25, 0.0)
+"""How far below and above the mean one frame in as many as were drawn, and one, may lie without
+being seen. Without it a few frames that fail among many near 1 go unseen in one audit of five; with
+it the intervals grow by 0.02 where 10 frames are drawn and by 0.006 where 30 are."""
+
+RARE_DIFFERENCE = (0.2, 0.2)
+"""The same for fidelity less floor: where a model names a class in one frame only, one of both
+fails, and either may. Without it one audit of eight misses such frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ def estimate(
     *,
     population: int,
     bounds: tuple[float, float] = (0.0, 1.0),
-    rare: float = RARE,
+    rare: tuple[float, float] = RARE,
 ) -> Estimate:
     """Return the mean over a population of which `draw` took these values, and its interval.
 
@@ -58,9 +62,8 @@ def estimate(
         Frames that were drawn from.
     bounds : (float, float)
         Least and greatest value there can be.
-    rare : float
-        How far a frame may lie below the others without having been seen; 0 for values that have
-        no such tail.
+    rare : (float, float)
+        How far a frame may lie below and above the others without having been seen.
 
     Examples
     --------
@@ -85,7 +88,8 @@ def estimate(
         return Estimate(mean, *bounds)
     unseen = 1 - drawn / population
     below, above = _reach(np.array(known), unseen=unseen)
-    below += unseen * rare / (drawn + 1)
+    below += unseen * rare[0] / (drawn + 1)
+    above += unseen * rare[1] / (drawn + 1)
     low, high = max(bounds[0], mean - below), min(bounds[1], mean + above)
     return Estimate(mean, min(low, mean), max(high, mean))
 

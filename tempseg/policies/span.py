@@ -10,6 +10,10 @@ from tempseg.policies.spacing import Spacing, evened, place
 
 __all__ = ["SpanPolicy"]
 
+SHORT = 0.5
+"""Part of a usual spacing below which a span is short: a keyframe mends few frames there, so that
+its ends must disagree by more."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpanPolicy:
@@ -24,7 +28,8 @@ class SpanPolicy:
     doubt_threshold : float
         What `Evidence.doubt` may add up to over a span.
     span_threshold : float
-        By how much mIoU, in [0, 1], the ends of a span may disagree beyond the segmenter's noise.
+        By how much mIoU, in [0, 1], the ends of a span may disagree beyond the segmenter's noise;
+        in a span of less than half the usual length by so many times more.
     limits : Limits
     """
 
@@ -56,8 +61,11 @@ class SpanPolicy:
         if span.side is not Side.BETWEEN:
             edge = Spacing.of_doubt(self.doubt_threshold, span).edge(span)
             return self.limits.allow(edge, span)
-        room = len(span.borders) + 1 - 2 * self.limits.shortest
-        if room < 0 or span.churn - span.noise <= self.span_threshold:
+        frames = len(span.borders) + 1
+        room = frames - 2 * self.limits.shortest
+        usual = Spacing.of_doubt(self.doubt_threshold, span).frames
+        worth = min(frames / (SHORT * usual), 1.0)
+        if room < 0 or (span.churn - span.noise) * worth <= self.span_threshold:
             return None
         middle = place(span.borders, sum(span.borders) / 2)
         first = self.limits.shortest - 1

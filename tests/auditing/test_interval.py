@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tempseg.auditing import draw, estimate
+from tempseg.auditing import RARE_DIFFERENCE, draw, estimate
 
 SEEDS = 400
 
@@ -44,6 +44,20 @@ def test_interval_holds_the_true_mean_in_nine_of_ten_seeds(name, count):
         found = estimate(values[drawn].tolist(), population=len(values))
         held += found.low <= values.mean() <= found.high
     assert held / SEEDS >= 0.9
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_interval_of_a_difference_leaves_room_for_frames_where_one_of_both_fails(side):
+    rng = np.random.default_rng(5)
+    values = rng.normal(-0.02, 0.03, 140)
+    values[rng.choice(140, 3, replace=False)] = 0.4 * side
+    held = {RARE_DIFFERENCE: 0, (0.0, 0.0): 0}
+    for seed in range(SEEDS):
+        scored = values[draw(140, 30, seed=seed)].tolist()
+        for rare in held:
+            found = estimate(scored, population=140, bounds=(-1.0, 1.0), rare=rare)
+            held[rare] += found.low <= values.mean() <= found.high
+    assert held[RARE_DIFFERENCE] / SEEDS >= 0.9 > held[0.0, 0.0] / SEEDS
 
 
 def test_interval_narrows_with_more_frames():
