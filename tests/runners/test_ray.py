@@ -277,6 +277,9 @@ def test_ctrl_c_ends_a_cluster_of_its_own_and_what_is_done_is_gone_on_with(
         time.sleep(0.02)
     below = _below(running.pid)
     assert len(below) > 3
+    # Neither what asks for more nodes nor what gathers logs.
+    programs = [Path(f"/proc/{pid}/cmdline").read_text() for pid in below]
+    assert not [program for program in programs if "monitor.py" in program]
     start = time.monotonic()
     os.killpg(running.pid, signal.SIGINT)
     told, errors = running.communicate(timeout=20)
