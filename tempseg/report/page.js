@@ -242,13 +242,17 @@
   if (videos.length) {
     const screens = player.querySelector(".screens");
     screens.append(undock);
-    const watch = new IntersectionObserver(([entry]) => {
-      inView = entry.isIntersecting;
+    const twentieths = Array.from({ length: 21 }, (_, i) => i / 20);
+    const watch = new IntersectionObserver((entries) => {
+      const entry = entries[entries.length - 1];
+      // The buttons alone, or a strip of the video, are not the video.
+      const enough = Math.min(entry.boundingClientRect.height / 4, innerHeight / 2);
+      inView = entry.intersectionRect.height > enough;
       // Held open, so that the page does not jump when the video leaves its place.
       if (inView) player.style.minHeight = "";
       else player.style.minHeight = `${player.offsetHeight}px`;
       dock();
-    });
+    }, { threshold: twentieths });
     watch.observe(player);
   }
 

@@ -127,6 +127,17 @@ def test_buttons_keep_their_place_while_the_video_is_in_the_corner(visit):
     assert place() == pytest.approx(before, abs=1)
 
 
+def test_a_step_shows_the_video_where_only_the_buttons_are_in_view(visit):
+    visit.evaluate("document.querySelector('.transport').scrollIntoView({block: 'start'})")
+    visit.locator("[data-step=frame-on]").click()
+    visit.wait_for_function("document.querySelector('.docked')")
+    video = visit.locator("video").bounding_box()
+    assert video["y"] > 0
+    assert video["y"] + video["height"] < 800
+    visit.evaluate("document.querySelector('h1').scrollIntoView()")
+    visit.wait_for_function("!document.querySelector('.docked')")
+
+
 def test_a_moments_card_seeks_to_its_moment(visit):
     card = visit.locator(".moment").first
     card.click()
