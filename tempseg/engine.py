@@ -200,6 +200,7 @@ class Engine:
         """
         # Its own, as `push` and `flush` may be called by another thread.
         finder = self._new_finder()
+        self._stepper.reset()
         try:
             for frame in frames:
                 yield from self._stepped(frame, finder)

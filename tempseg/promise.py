@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,8 @@ class Promise:
         if not last.audit.between:
             return f"kept: {told}, with the segmenter on every frame"
         gap = last.audit.difference
+        if math.isnan(gap.mean):
+            return f"NOT kept: {told}, which cannot be told on so few frames"
         found = (
             f"fidelity less floor is {gap.mean * 100:+.1f} points ({gap.low * 100:+.1f} to "
             f"{gap.high * 100:+.1f}) with {last.keyframe_share:.1%} keyframes"

@@ -116,6 +116,14 @@ def test_interval_sets_when_the_segmenter_runs(disc):
     ]
 
 
+def test_a_second_video_has_nothing_of_the_first(disc):
+    engine = Engine(TruthSegmenter(disc), DisFlow(), policy=IntervalPolicy(5))
+    first = list(engine.results(_frames(disc)))
+    second = list(engine.results(_frames(disc)))
+    for before, after in zip(first, second, strict=True):
+        assert np.array_equal(before.segmentation.labels, after.segmentation.labels)
+
+
 def test_both_sides_are_blended_where_the_input_is_read_ahead(disc):
     _, results = _run(disc, lookahead=20)
     assert {r.origin for r in results if r.reason is None} == {Origin.INTERPOLATED}

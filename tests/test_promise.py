@@ -22,7 +22,7 @@ def street(tmp_path_factory):
     return folder
 
 
-def _within(street, out, max_drop, **keys):
+def _within(street, out, max_drop, *, fixed=("keyframe.policy",), **keys):
     config = {
         "segmenter.classes": "camvid",
         "output.overlay": False,
@@ -37,7 +37,7 @@ def _within(street, out, max_drop, **keys):
         max_drop=max_drop,
         model=f"masks:{street / 'labels'}",
         config=config | keys,
-        fixed=["keyframe.policy"],
+        fixed=fixed,
         cache=out / "cache",
     )
 
@@ -83,6 +83,20 @@ def test_a_promise_that_thresholds_cannot_keep_is_said_not_to_be(street, tmp_pat
     fell_short = bool(last.audit.between) and last.audit.difference.mean < -0.00001
     assert promise.kept is not fell_short
     assert promise.message.startswith("NOT kept" if fell_short else "kept")
+
+
+def test_a_promise_about_two_frames_is_told_without_figures(tmp_path):
+    tempseg.synthesise(tmp_path / "street", duration_s=0.08, width=160, height=96)
+    promise = _within(
+        tmp_path / "street",
+        tmp_path,
+        1.0,
+        fixed=["keyframe.policy", "keyframe.interval"],
+        **{"propagate.lookahead": 0, "keyframe.scene_threshold": 1.0},
+    )
+    assert not promise.kept
+    assert promise.message.startswith("NOT kept")
+    assert promise.message.endswith("cannot be told on so few frames")
 
 
 @pytest.mark.parametrize("max_drop", [0.0, -1.0, 101.0])

@@ -76,6 +76,10 @@ def settle_cells(
     scale_x, offset_x, scale_y, offset_y = placement
     stretch_x = np.float32(scale_x * width / columns)
     stretch_y = np.float32(scale_y * height / rows)
+    # The outermost cells hold what lies beyond the nodes too: by so much on the model's grid.
+    none = np.float32(0)
+    beyond_x = max(np.float32(0.5 * (width / columns - 1) * scale_x), none)
+    beyond_y = max(np.float32(0.5 * (height / rows - 1) * scale_y), none)
     # Of two rows of nodes, the one above a cell and the one below: place on the model's grid,
     # label there, distance to the next border.
     at_x = np.empty((count, 2, columns), np.float32)
@@ -110,6 +114,7 @@ def settle_cells(
         y_first = _first_pixel(row - 1, rows, height)
         y_end = _first_pixel(row, rows, height)
         agreed[:] = 1
+        rim_y = beyond_y if row in (1, rows - 1) else none
         for i in range(count):
             x_over, x_under = at_x[i, over], at_x[i, under]
             y_over, y_under = at_y[i, over], at_y[i, under]
@@ -121,6 +126,8 @@ def settle_cells(
                 spread = max(spread, abs(y_over[column + 1] - y))
                 spread = max(spread, abs(y_under[column] - y))
                 spread = max(spread, abs(y_under[column + 1] - y))
+                outermost = column in (0, columns - 2)
+                spread += max(rim_y, beyond_x if outermost else none)
                 # A sample lies within the spread of the node, a cell it reads less than one
                 # further, the node within a half of its own cell; and clearance c says that
                 # all cells up to c away hold the label.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from tempseg.engine import Engine
+from tempseg.errors import TempsegError
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource, ResultSink
 from tempseg.runners.timing import StageTimes
@@ -88,12 +89,14 @@ def write_all(
                     sink.write(result)
                 for observer in observers:
                     observer(result)
+        for sink in sinks.values():
+            sink.finish()
     except BaseException:
         for sink in sinks.values():
-            sink.abandon()
+            # The first failure is the one to be told.
+            with suppress(TempsegError):
+                sink.abandon()
         raise
-    for sink in sinks.values():
-        sink.finish()
 
 
 def _written(

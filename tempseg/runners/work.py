@@ -201,9 +201,14 @@ class ChunkRunner:
     def _open(self, chunk: Chunk) -> _Job:
         plan, times = self._plan, StageTimes(self._trace)
         plan.state.check()
-        source = build_source(plan.source, plan.config, part=chunk.part)
-
         end = chunk.part.end
+        try:
+            source = build_source(plan.source, plan.config, part=chunk.part)
+        except SourceError as error:
+            if chunk.part.begin is None and end is None:
+                raise
+            # The source as a whole may have frames where this part of it has none.
+            raise SeamError(f"{error} (chunk {chunk.number} by itself)") from error
         closing_s = () if end is None else (float(end * plan.video.time_base),)
         # The run's first frame is the policy's to decide on, as in a run of one chunk.
         opening = frozenset({chunk.part.first_index} if chunk.number else ())
@@ -214,6 +219,10 @@ class ChunkRunner:
     def _note_seams(self, job: _Job, frame: Frame) -> None:
         part = job.chunk.part
         if job.opening is None:
+            if job.closes(frame):
+                raise SeamError(
+                    f"{self._plan.source}: no frame of chunk {job.chunk.number} can be decoded"
+                )
             job.opening = _seam(frame)
             if self._plan.renumbers and part.begin not in (None, frame.pts):
                 raise SeamError(

@@ -78,6 +78,11 @@ class Writer:
             "check the folder, its permissions and the free space"
         ) from error
 
+    def _check_open(self) -> None:
+        """Raise where the file is closed: FFmpeg would write through what is freed."""
+        if self._closed:
+            raise OutputError(f"{self._path}: is closed; nothing more can be written to it")
+
     def _write_frame(self, stream: VideoStream, frame: VideoFrame | None) -> None:
         with self._writing():
             self._container.mux(stream.encode(frame))
@@ -169,6 +174,7 @@ class LabelEncoder(Writer):
         self._write_frame(self._stream, frame)
 
     def _write_packet(self, coder: LabelCoder, labels: LabelArray, pts: int) -> None:
+        self._check_open()
         keyframe = coder.next_is_keyframe
         packet = Packet(coder.packet(np.asarray(labels, np.uint8)))
         packet.stream, packet.is_keyframe = self._stream, keyframe

@@ -127,7 +127,8 @@ class VideoJoiner(Writer):
             # Before the first time, as far as frames are held back.
             ahead = self._reordered + 1 - len(self._waiting)
             packet.dts = self._waiting[0] - ahead * max(1, packet.duration or 1)
-        if self._last_dts is not None and packet.dts is not None and packet.dts <= self._last_dts:
+        if self._reordered and self._last_dts is not None and packet.dts <= self._last_dts:
+            # What is not reordered may have frames of one time, where that is counted coarsely.
             packet.dts = self._last_dts + 1
         self._last_dts = packet.dts
         time_s = packet.pts * packet.time_base

@@ -108,6 +108,28 @@ def test_carried_class_has_the_highest_blended_score_of_those_that_win_near(
     assert np.all(taken >= np.where(wins, blended, 0).max(axis=2) - 255 * 1e-5)
 
 
+@pytest.mark.parametrize("strip", [1, 2, 3, 5])
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+@pytest.mark.parametrize("zoom", [0.0, 0.1, -0.1])
+def test_what_lies_beyond_the_outermost_nodes_is_kept(strip, side, zoom):
+    labels = np.zeros((90, 160), np.uint8)
+    if side in ("left", "right"):
+        labels[:, slice(strip) if side == "left" else slice(-strip, None)] = 5
+    else:
+        labels[slice(strip) if side == "top" else slice(-strip, None)] = 5
+    rows, columns = 9, 16
+    pulls = np.ones((1, rows, columns, 3), np.float32)
+    pulls[..., 0] = zoom * (np.arange(columns) - (columns - 1) / 2)
+    pulls[..., 1] = zoom * (np.arange(rows) - (rows - 1) / 2)[:, None]
+    place = _place(labels.shape, labels.shape)
+    known = labels[None], np.arange(256), np.empty((0, 0), np.float32), pulls, place
+    out, expected = np.full((2, *labels.shape), 77, np.uint8)
+    _, rest = _settle((labels,), pulls, place, out)
+    carry.vote(*known, rest, out)
+    carry.vote(*known, np.arange(labels.size), expected)
+    np.testing.assert_array_equal(out, expected)
+
+
 def test_cells_away_from_borders_are_settled_at_once():
     labels = np.zeros((60, 80), np.uint8)
     labels[:, 40:] = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import shutil
 from fractions import Fraction
 from itertools import islice, pairwise
 
@@ -21,7 +22,7 @@ from tempseg.runners.executor import InProcess
 from tempseg.runners.work import SeamError
 from tempseg.video import FramePart, open_source, read_label_video
 
-from ..video.clips import packet_times, video_times, write_clip
+from ..video.clips import damage, packet_times, video_times, write_clip
 from .conftest import CHUNKS, CONFIG, FRAMES, GOP, digest
 from .watching import Counted
 
@@ -274,6 +275,21 @@ def test_a_seek_that_gives_another_frame_makes_the_run_one_chunk(
     assert digest(tmp_path / "run") == digest(tmp_path / "one")
     with pytest.raises(SeamError, match="a seek to"):
         _with_late_seek(material, tmp_path, monkeypatch, late)
+
+
+@pytest.mark.parametrize("packets", [range(16), range(16, 32), range(64, 80)])
+@pytest.mark.parametrize("units_kept", [True, False])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_chunk_in_which_nothing_can_be_decoded_stops_nothing(
+    material, tmp_path, packets, units_kept, workers
+):
+    harmed = tmp_path / "harmed.mp4"
+    shutil.copy(material.clip, harmed)
+    damage(harmed, *packets, units_kept=units_kept)
+    read = [(str(frame.index), f"{frame.time_s:.6f}") for frame in open_source(str(harmed))]
+    assert 0 < len(read) < FRAMES
+    material.run(tmp_path / "run", source=harmed, config={"run.workers": workers})
+    assert [(row["index"], row["time_s"]) for row in _rows(tmp_path / "run")] == read
 
 
 def _with_late_seek(material, tmp_path, monkeypatch, late):

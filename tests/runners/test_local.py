@@ -57,6 +57,8 @@ class _Sink:
         self.threads.add(threading.current_thread().name)
 
     def finish(self) -> None:
+        if self._fails_on == FRAMES:
+            raise _BrokenError(self.name)
         self.ended += "finished"
 
     def abandon(self) -> None:
@@ -115,6 +117,17 @@ def test_every_sink_gets_every_frame_in_order_and_heavy_ones_have_a_thread():
     assert sinks["masks"].threads == {"tempseg-masks"}
     assert sinks["overlay"].threads == {"tempseg-overlay"}
     assert sinks["table"].threads == {threading.current_thread().name}
+    assert _threads() == []
+
+
+def test_sinks_are_let_go_of_where_one_cannot_be_completed():
+    _, sinks, error = _run("overlay", on=FRAMES)
+    assert str(error) == "overlay"
+    assert [sink.ended for sink in sinks.values()] == [
+        "finishedabandoned",
+        "abandoned",
+        "abandoned",
+    ]
     assert _threads() == []
 
 

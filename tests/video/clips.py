@@ -83,14 +83,25 @@ def _write_tone(out, sound, length_s: float, start_s: float) -> None:
     out.mux(sound.encode(None))
 
 
-def damage(path: Path, *packets: int) -> None:
-    """Blank out the payload of video packets, by their place."""
+def damage(path: Path, *packets: int, units_kept: bool = False) -> None:
+    """Blank out the payload of video packets, by their place.
+
+    With `units_kept` of an MP4's H.264, the lengths and types of the units in them stay: only a
+    decoder finds that nothing is there.
+    """
     with av.open(str(path)) as clip:
         places = [(packet.pos, packet.size) for packet in clip.demux(video=0) if packet.size]
     data = bytearray(path.read_bytes())
     for packet in packets:
         position, size = places[packet]
-        data[position + 4 : position + size] = bytes(size - 4)
+        if not units_kept:
+            data[position + 4 : position + size] = bytes(size - 4)
+            continue
+        end, at = position + size, position
+        while at < end:
+            length = int.from_bytes(data[at : at + 4], "big")
+            data[at + 5 : at + 4 + length] = b"\xff" * (length - 1)
+            at += 4 + length
     path.write_bytes(bytes(data))
 
 

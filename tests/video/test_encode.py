@@ -13,6 +13,7 @@ from tempseg.types import ColourTags, Planes
 from tempseg.video import (
     DecodedPicture,
     LabelEncoder,
+    LabelJoiner,
     OverlayEncoder,
     open_source,
     read_label_video,
@@ -65,6 +66,35 @@ def test_label_times_are_kept_to_the_millisecond(tmp_path):
 def test_label_times_may_start_anywhere_and_lie_close(tmp_path):
     path = write_labels(tmp_path / "m.mkv", label_maps(5), [99999, 100000, 100001, 100002, 200000])
     assert len(list(read_label_video(str(path)))) == 5
+
+
+def test_labels_of_one_millisecond_are_joined(tmp_path):
+    maps = label_maps(5)
+    part = write_labels(tmp_path / "m.mkv", maps, [99999, 100000, 100001, 100002, 200000])
+    joiner = LabelJoiner(str(tmp_path / "joined.mkv"))
+    joiner.add(str(part), first_s=Fraction(99999) * BASE)
+    joiner.close()
+    joined = list(read_label_video(str(tmp_path / "joined.mkv")))
+    assert joined[1][0] == joined[2][0]
+    assert all(np.array_equal(a, b) for a, (_, b) in zip(maps, joined, strict=True))
+
+
+def test_nothing_is_written_to_a_closed_file(tmp_path):
+    for name, dtype in (("a.mkv", np.uint8), ("b.mkv", np.uint16)):
+        maps = label_maps(1, dtype=dtype)
+        height, width = maps[0].shape
+        encoder = LabelEncoder(
+            str(tmp_path / name),
+            width=width,
+            height=height,
+            time_base=BASE,
+            frame_rate=Fraction(25),
+            bits=maps[0].dtype.itemsize * 8,
+        )
+        encoder.write(maps[0], 0)
+        encoder.close()
+        with pytest.raises(OutputError, match=name):
+            encoder.write(maps[0], 512)
 
 
 def test_same_labels_give_the_same_bytes(tmp_path):
