@@ -43,6 +43,7 @@ __all__ = [
     "build_segmenter",
     "build_sinks",
     "build_source",
+    "forced_frames",
     "segmenter_options",
     "with_zoo_keys",
 ]
@@ -127,7 +128,7 @@ def build_engine(
         ),
         matching=config.refine.matching,
         void_unexplained=config.refine.void_unexplained,
-        forced=_forced(config) if forced is None else _forced(config).joined(forced),
+        forced=forced_frames(config).joined(forced or Forced()),
     )
     return Engine(
         segmenter,
@@ -219,7 +220,7 @@ def build_policy(config: Config) -> KeyframePolicy:
             return AdaptivePolicy(wanted.drift_threshold, wanted.doubt_threshold, limits)
 
 
-def _forced(config: Config) -> Forced:
+def forced_frames(config: Config) -> Forced:
     """Return the frames that the config names, by index or by time."""
     indices = [wanted for wanted in config.keyframe.forced if isinstance(wanted, int)]
     times = []

@@ -300,6 +300,9 @@ def _assign(tree: dict[str, Any], key: str, value: object) -> None:
         for inner, inner_value in value.items():
             _assign(tree, f"{key}.{inner}", inner_value)
         return
+    if not dot and section in Config.model_fields:
+        keys = [full for full in _keys() if full.startswith(f"{section}.")]
+        raise ConfigError(f"config: {section}: is a section; give one of {', '.join(keys)}")
     if not dot or section not in Config.model_fields:
         raise ConfigError(f"config: {key}: no such key{_suggestion(key)}")
     if not isinstance(tree.setdefault(section, {}), dict):

@@ -138,8 +138,13 @@ def read_list(path: str | Path) -> list[str]:
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--list {path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"--list {path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"--list {path}: is no text in UTF-8; write one path a line, or give a video itself as "
+            "an input"
+        ) from error
     named = [line.strip() for line in lines]
     named = [line for line in named if line and not line.startswith("#")]
     if not named:

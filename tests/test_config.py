@@ -49,6 +49,7 @@ def test_default_toml_names_every_key():
         ("flow.preset=quick", "flow.preset"),
         ("segmenter.classes=[]", "segmenter.classes: expected at least one name"),
         ("segmenter.classes=['a', 'a']", "segmenter.classes: expected at least one name"),
+        ("keyframe=3", "keyframe: is a section; give one of keyframe.policy, keyframe.interval"),
         ("nothing", "expected KEY=VALUE"),
         ("x.y=1", "x.y: no such key"),
     ],

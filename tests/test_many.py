@@ -77,6 +77,11 @@ def test_lists_pass_over_remarks_and_empty_lines(tmp_path):
         read_list(tmp_path / "empty.txt")
     with pytest.raises(ConfigError, match="cannot be read"):
         read_list(tmp_path / "none.txt")
+    with pytest.raises(ConfigError, match=r"cannot be read: Is a directory$"):
+        read_list(tmp_path)
+    (tmp_path / "a.mp4").write_bytes(b"\x00\x00\x00\xff")
+    with pytest.raises(ConfigError, match="no text in UTF-8"):
+        read_list(tmp_path / "a.mp4")
 
 
 def test_the_command_sums_up_and_fails_when_any_did(clips):

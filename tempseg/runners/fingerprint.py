@@ -18,6 +18,8 @@ __all__ = ["changes", "fingerprint", "run_hash", "source_code_hash"]
 _OF_RUN = frozenset({"chunk_s"})
 """The keys of `[run]` that what is written depends on; the others say how it is done."""
 
+_PART = frozenset({"source.start", "source.end"})
+
 
 def fingerprint(plan: ChunkPlan, segmenter: SegmenterInfo) -> dict[str, object]:
     """Return what a run is made of by name: source, model, versions and every key of the config."""
@@ -42,11 +44,11 @@ def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[s
     >>> changes({"keyframe.interval": 10}, {"keyframe.interval": 5})
     ['keyframe.interval: 10 -> 5']
     """
-    return [
-        f"{key}: {_told(before.get(key))} -> {_told(after.get(key))}"
-        for key in dict.fromkeys([*after, *before])
-        if before.get(key) != after.get(key)
-    ]
+    keys = [key for key in dict.fromkeys([*after, *before]) if before.get(key) != after.get(key)]
+    if not _PART.isdisjoint(keys):
+        # The hash is of the part that is read: it says nothing of the file then.
+        keys = [key for key in keys if key != "source"]
+    return [f"{key}: {_told(before.get(key))} -> {_told(after.get(key))}" for key in keys]
 
 
 def run_hash(found: Mapping[str, object]) -> str:

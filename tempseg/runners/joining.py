@@ -112,6 +112,11 @@ class RunJoiner:
         with contextlib.suppress(OSError):
             self._table.close()
 
+    @property
+    def last_s(self) -> float:
+        """Time of the last frame so far, in seconds."""
+        return self._times[1]
+
     def totals(self, *, wall_s: float) -> Totals:
         """Return what the run came to."""
         keyframes = sum(self._reasons.values())

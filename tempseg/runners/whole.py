@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tempseg.build import forced_frames
 from tempseg.config import Config
 from tempseg.errors import ConfigError, OutputError, RunError, SourceError, TempsegError
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
@@ -218,6 +219,7 @@ class _Run:
             fingerprint=made,
         )
         self._folder.commit()
+        self._tell_unused(joined.joiner)
         return FinishedRun(self._folder.path, plan.video, totals, joined.joiner.assumptions)
 
     @contextmanager
@@ -276,6 +278,17 @@ class _Run:
         plan.state.check()
         if not plan.state.path and plan_run(plan.source, plan.config).digest != plan.digest:
             raise SourceError(f"{plan.source}: its images have changed while they were read")
+
+    def _tell_unused(self, made: RunJoiner) -> None:
+        last = made.frames - 1
+        unused = forced_frames(self._plan.config).beyond(last, made.last_s)
+        if unused:
+            _log.warning(
+                "keyframe.forced: %s: after the last frame (number %d, at %.3f s), so not used",
+                ", ".join(unused),
+                last,
+                made.last_s,
+            )
 
     def _told(self, error: TempsegError) -> str:
         frames, partial = self._written[0], self._folder.partial

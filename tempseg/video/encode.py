@@ -73,10 +73,11 @@ class Writer:
             self._fail(error)
 
     def _fail(self, error: av.error.FFmpegError) -> NoReturn:
-        raise OutputError(
-            f"{self._path}: cannot be written ({error.strerror}); "
-            "check the folder, its permissions and the free space"
-        ) from error
+        # What the system refuses; the rest is FFmpeg's own.
+        hint = "check the folder, its permissions and the free space"
+        if not isinstance(error, OSError):
+            hint = "FFmpeg cannot encode this video's frames as they are"
+        raise OutputError(f"{self._path}: cannot be written ({error.strerror}); {hint}") from error
 
     def _check_open(self) -> None:
         """Raise where the file is closed: FFmpeg would write through what is freed."""

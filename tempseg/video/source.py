@@ -72,7 +72,10 @@ def open_source(
 
         return ImageSource(spec, start=start, end=end, frame_rate=frame_rate, part=part)
     if os.path.exists(spec):
-        return VideoSource(spec, start=start, end=end, part=part)
+        raise SourceError(
+            f"{spec}: a pipe or a device, and a video is read more than once; "
+            "save it to a file and give that"
+        )
     raise SourceError(f"{spec}: no such file or folder; check the path")
 
 

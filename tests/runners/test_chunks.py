@@ -326,3 +326,11 @@ def test_opencv_keeps_to_one_thread_but_for_models_of_ones_own(material, tmp_pat
     assert after == 3
     _, labels = next(iter(read_label_video(str(tmp_path / "own" / "masks.mkv"))))
     assert np.unique(labels).tolist() == [3]
+
+
+def test_forced_frames_after_the_last_are_told(material, tmp_path, caplog):
+    forced = [3, FRAMES - 1, FRAMES, 9000, "00:01.2", "01:00"]
+    material.run(tmp_path / "run", config={"keyframe.forced": forced})
+    told = [record.getMessage() for record in caplog.records]
+    (unused,) = [message for message in told if "keyframe.forced" in message]
+    assert unused.startswith(f"keyframe.forced: {FRAMES}, 9000, 60 s: after the last frame")

@@ -155,6 +155,8 @@ def test_harmed_chunks_are_found_and_done_again(material, whole, stopped, monkey
 def test_a_changed_config_is_refused_with_what_changed(material, stopped):
     with pytest.raises(ConfigError, match=r"keyframe\.interval: 5 -> 4"):
         material.run(stopped, resume=True, config={"keyframe.interval": 4})
+    with pytest.raises(ConfigError, match=r"otherwise: source\.end: not set -> 3\.0; run"):
+        material.run(stopped, resume=True, config={"source.end": 3})
     assert len(_finished(stopped)) == 3
     # What changes no byte is no change.
     material.run(stopped, resume=True, workers=2)

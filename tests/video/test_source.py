@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -22,6 +23,12 @@ def times(source) -> list[Fraction]:
 def test_every_frame_comes_with_its_time(tmp_path):
     source = open_source(str(write_clip(tmp_path / "a.mp4")))
     assert times(source) == [Fraction(i, 25) for i in range(10)]
+
+
+def test_a_pipe_is_refused_with_what_to_do(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="a pipe or a device"):
+        open_source(str(tmp_path / "pipe"))
 
 
 def test_frames_count_from_zero(tmp_path):
