@@ -129,7 +129,8 @@ class Span:
         1 - mIoU of the answer at the end with what was carried to it from the start; 0 where
         there is no keyframe on one side.
     noise : float
-        What keyframes of this run contradict each other by anyhow: the median churn of late.
+        What keyframes of this run contradict each other by anyhow: the median churn of late; of
+        the run's first span its own.
     age : int
         Frames since the last keyframe, before these, that are decided already.
     doubt : float

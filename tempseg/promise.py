@@ -84,7 +84,9 @@ class Promise:
             f"{gap.high * 100:+.1f}) with {last.keyframe_share:.1%} keyframes"
         )
         if not self.kept:
-            return f"NOT kept: {told}; {found}, after {len(self.attempts)} attempts"
+            count = len(self.attempts)
+            tries = "1 attempt" if count == 1 else f"{count} attempts"
+            return f"NOT kept: {told}; {found}, after {tries}"
         sure = gap.low * 100 >= -self.max_drop
         return f"kept: {told}; {found}" + ("" if sure else "; a larger --audit would be surer")
 
@@ -160,7 +162,8 @@ def run_within(
     ).config
     attempts: list[Attempt] = []
     while True:
-        chosen = load_config(overrides=chosen.set_keys() | {"run.audit": count})
+        own: dict[str, object] = {"run.audit": count, "keyframe.guard": base.keyframe.guard}
+        chosen = load_config(overrides=chosen.set_keys() | own)
         summary = run(
             source,
             out,
@@ -174,13 +177,13 @@ def run_within(
         share = summary.totals.keyframe_share
         attempts.append(Attempt(chosen.keyframe.policy, share, summary.audit))
         kept = _kept(summary.audit, max_drop)
+        promise = Promise(max_drop, kept, tuple(attempts), summary)
+        # After each attempt: one that is the last because somebody stops here is told apart.
+        amend_record(summary.folder / "run.json", promise=promise.as_dict())
         tighter = tightened(chosen, fixed)
         if kept or tighter is None or len(attempts) == MOST_ATTEMPTS:
-            break
+            return promise
         chosen = tighter
-    promise = Promise(max_drop, kept, tuple(attempts), summary)
-    amend_record(summary.folder / "run.json", promise=promise.as_dict())
-    return promise
 
 
 def _kept(audit: Audit, max_drop: float) -> bool:
@@ -207,5 +210,9 @@ def tightened(config: Config, fixed: Sequence[str] = ()) -> Config | None:
             keys["keyframe.drift_threshold"] = keyframe.drift_threshold * TIGHTER
     if keys and keyframe.policy != "interval":
         keys["keyframe.min_interval"] = max(int(keyframe.min_interval * TIGHTER), 1)
-    keys = {key: value for key, value in keys.items() if key not in fixed}
+    keys = {
+        key: value
+        for key, value in keys.items()
+        if key not in fixed and value != getattr(keyframe, key.partition(".")[2])
+    }
     return load_config(overrides=config.set_keys() | keys) if keys else None

@@ -425,11 +425,13 @@ class Scheduler:
         return replace(self._span(Side.TAIL, inside), age=frames, doubt=doubt)
 
     def _span(self, side: Side, inside: list[Decision], *, churn: float = 0.0) -> Span:
+        # The first span has nothing to be held against but itself.
+        late = [earlier for earlier, _ in self._late] or [churn]
         return Span(
             side,
             tuple(held.border for held in inside),
             churn=churn,
-            noise=statistics.median(churn for churn, _ in self._late) if self._late else 0.0,
+            noise=statistics.median(late),
             frames=self._frames,
             keyframes=self._keyframes,
             mean_border=self._borders / self._frames,

@@ -117,6 +117,8 @@ def _prepared(folder: Path, *, overwrite: bool) -> Path:
                 f"{folder}: already holds {held[0]}; choose another --out or pass --overwrite"
             )
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(f"{folder}: is a file, expected a folder for the results") from error
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
     return folder

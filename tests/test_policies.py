@@ -153,3 +153,15 @@ def test_in_a_short_span_the_ends_must_disagree_by_more():
     assert policy.accept(span) is None
     assert policy.accept(replace(span, noise=0.24)) == 1
     assert policy.accept(replace(span, borders=(0.1,) * 6)) == 2
+
+
+def test_the_first_keyframes_of_a_budget_do_not_wait_for_all_of_the_doubt():
+    policy = SharePolicy(0.1)
+    quiet = replace(QUIET, frames=25, keyframes=1, mean_border=0.02, doubt=0.6)
+    assert policy.decide(replace(quiet, age=19)).reason is None
+    assert policy.decide(replace(quiet, age=20)).reason is KeyframeReason.DOUBT
+    assert policy.decide(replace(quiet, age=20, doubt=0.1)).reason is None
+    known = replace(quiet, frames=500, keyframes=40, mean_border=0.1)
+    assert policy.decide(replace(known, age=20)).reason is None
+    spent = replace(quiet, keyframes=9)
+    assert policy.decide(replace(spent, age=20)).reason is None

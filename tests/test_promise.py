@@ -14,6 +14,18 @@ from tempseg.config import load_config
 from tempseg.errors import ConfigError
 from tempseg.promise import MOST_ATTEMPTS, tightened
 
+INTERRUPTED = """
+import sys
+import tempseg.promise
+from tempseg.cli.app import main
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+tempseg.promise.tightened = interrupted
+main()
+"""
+
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory):
@@ -119,6 +131,32 @@ def test_each_policy_is_tightened_by_its_own_key(keys, key, value):
     tighter = tightened(config)
     assert getattr(tighter.keyframe, key) == pytest.approx(value)
     assert tightened(config, [f"keyframe.{key}"]) is None or keys["policy"] != "interval"
+
+
+def test_what_would_stay_as_it_is_is_no_tightening():
+    keys = {"policy": "share", "share": 0.1, "min_interval": 1}
+    config = load_config(overrides={f"keyframe.{name}": given for name, given in keys.items()})
+    assert tightened(config, ["keyframe.policy", "keyframe.share"]) is None
+
+
+def test_an_interrupted_promise_is_begun_again(street, tmp_path):
+    command = [
+        *(sys.executable, "-m", "tempseg", "run", street / "video.mp4", "--no-overlay"),
+        *("--out", tmp_path / "run", "--no-report", "--model", f"masks:{street / 'labels'}"),
+        *("--set", "segmenter.classes=camvid", "--max-drop", "0.001"),
+    ]
+    # As Ctrl-C would, once the first attempt is done.
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *command[3:]],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 1, told.stderr
+    assert "keeps no promise yet; begin again with: tempseg run" in " ".join(told.stderr.split())
+    assert "--overwrite" in told.stderr
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["promise"]["attempts"]
 
 
 def test_every_frame_cannot_be_tightened():

@@ -175,6 +175,18 @@ def test_contradictions_that_are_usual_are_not_asked_inside_for():
     assert len(_by_reason(results, KeyframeReason.SPAN)) <= 3
 
 
+def test_the_first_span_tells_how_much_keyframes_contradict_anyhow():
+    scene = _scene(46, velocity=(0, 0))
+
+    def blinking(index, labels):
+        return np.full_like(labels, 1 + index % 7)
+
+    policy = SpanPolicy(doubt_threshold=1.4, limits=Limits(3, 9))
+    results = _pushed(_engine(Truth(scene, answer=blinking), policy), scene)
+    assert {r.evidence.churn for r in results if r.reason is KeyframeReason.INTERVAL} == {1.0}
+    assert _by_reason(results, KeyframeReason.SPAN) == []
+
+
 @pytest.mark.parametrize("policy", [SpanPolicy(0.9, limits=Limits(2, 90)), SharePolicy(0.1)])
 def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen(policy):
     def filmed(appears_at):
@@ -185,7 +197,7 @@ def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen(policy):
     empty = filmed(60)
     assert _by_reason(empty, KeyframeReason.DOUBT) == []
     results = filmed(30)
-    (seen,) = _by_reason(results, KeyframeReason.DOUBT)
+    seen = _by_reason(results, KeyframeReason.DOUBT)[0]
     assert seen > 30
     assert max(r.evidence.border for r in results[2:30]) == 0
     assert min(r.evidence.border for r in results[30:seen]) > 0.05

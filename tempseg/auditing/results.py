@@ -98,6 +98,8 @@ class Audit:
         gap = _interval(self.difference, exact=self.complete, sign=True)
         if self.verdict == "within":
             return f"{told} is within {floor}: the difference of {gap} may be chance"
+        if abs(self.difference.mean) < 0.0005:
+            return f"{told} is at {floor}"
         return f"{told} is {self.verdict} {floor} by {gap}"
 
     def as_dict(self) -> dict[str, object]:

@@ -12,6 +12,7 @@ import typer
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
 from tempseg.cli.options import ConfigFile, Debug, End, Settings, Start
+from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,7 +47,7 @@ def plan_command(
     audit: Annotated[
         int | None, typer.Option("--audit", metavar="N", min=0, help="As for run.")
     ] = None,
-    overwrite: Annotated[  # noqa: ARG001 - so that the options of a run can be given as they are
+    overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Taken as by run; nothing is written.")
     ] = False,
     json_file: Annotated[
@@ -58,6 +59,7 @@ def plan_command(
 ) -> None:
     """Tell what a run would take: keyframes, time, disk and memory. Nothing is kept."""
     from rich.console import Console
+    from rich.markup import escape
 
     from tempseg.api import plan as plan_run
     from tempseg.cli.progress import ScoringBar
@@ -84,7 +86,10 @@ def plan_command(
     if quiet:
         return
     try:
-        Console().print(_table(found, out))
+        table = _table(found, out)
+        if (refused := _refused(out, overwrite=overwrite)) is not None:
+            table.add_row("refused", escape(f"by a run: {refused}"))
+        Console().print(table)
     except OSError as error:
         fail(f"stdout takes no text: {error.strerror}", status=1)
 
@@ -127,6 +132,19 @@ def _table(plan: RunPlan, out: Path | None) -> Table:
     if plan.advice is not None:
         table.add_row("advice", escape(plan.advice))
     return table
+
+
+def _refused(out: Path | None, *, overwrite: bool) -> str | None:
+    """Return why a run would not write there, if it would not."""
+    from tempseg.outputs import RunFolder
+
+    if out is None:
+        return None
+    try:
+        RunFolder(out, overwrite=overwrite)
+    except OutputError as error:
+        return str(error)
+    return None
 
 
 def _places(plan: RunPlan) -> str:

@@ -31,6 +31,9 @@ __all__ = ["ProgressBar", "ScoringBar", "closing_table"]
 
 TELL_EVERY_S = 0.1
 
+ADVISED_FRAMES = 200
+"""From so many frames on, what was loaded and compiled for the first weighs little in the mean."""
+
 LISTED = 30
 """Audited frames that the closing table names."""
 
@@ -176,7 +179,8 @@ def closing_table(summary: RunSummary) -> Table:
     table.add_row("segmenter", f"{totals.segmenter_s:.1f} s, {per_call:.0f} ms a keyframe")
     between = totals.frames - totals.keyframes
     carrying_s = totals.stage_s["motion"] + totals.stage_s["carry"]
-    if between and per_call < (carrying_ms := carrying_s / between * 1000):
+    long_enough = totals.frames >= ADVISED_FRAMES
+    if between and long_enough and per_call < (carrying_ms := carrying_s / between * 1000):
         told = (
             f"the segmenter is cheaper than carrying, {carrying_ms:.0f} ms a frame: for time alone "
         )

@@ -265,11 +265,15 @@ class _Request:
 
     def left_behind(self) -> str:
         """Return what is there after an interruption, and how to go on."""
-        if (self._current / "partial").exists():
-            words = [word for word in self._command if word != "--overwrite"]
+        begun, finished = self._current / "partial", self._current / "run.json"
+        words = [word for word in self._command if word != "--overwrite"]
+        if self._max_drop is not None and (begun.exists() or finished.exists()):
+            again = shlex.join([*words, "--overwrite"])
+            return f"what is in {self._current} keeps no promise yet; begin again with: {again}"
+        if begun.exists():
             again = shlex.join(words if self._resume else [*words, "--resume"])
-            return f"what was done is in {self._current / 'partial'}; go on with: {again}"
-        if (self._current / "run.json").exists():
+            return f"what was done is in {begun}; go on with: {again}"
+        if finished.exists():
             return f"{self._current} holds a finished run"
         return "nothing is left"
 

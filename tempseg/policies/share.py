@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.policies.limits import Limits
-from tempseg.policies.spacing import Spacing, evened, place
+from tempseg.policies.spacing import TYPICAL_FRAMES, Spacing, evened, place
 
 __all__ = ["SharePolicy"]
 
 AHEAD = 2
 """Keyframes that may be spent before they are saved: a busy stretch can come first."""
+
+FIRST_AGE, FIRST_PART = 2.0, 0.25
+"""Mean distances from the last keyframe after which this part of the doubt will do, at first, while
+it is not known how much is usual: where little is, the second keyframe would come far too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class SharePolicy:
             return Verdict(KeyframeReason.INTERVAL, "age", 1)
         spacing = Spacing.of_share(self.share, evidence)
         threshold = spacing.due_at(evidence)
+        if evidence.frames < TYPICAL_FRAMES and evidence.age * self.share >= FIRST_AGE:
+            threshold *= FIRST_PART
         due = evidence.doubt >= threshold and self._affords(evidence)
         asked = Verdict(KeyframeReason.DOUBT if due else None, "doubt", threshold)
         return self.limits.apply(asked, evidence)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tempseg.decisions import Evidence, Side, Span
 
-__all__ = ["EDGE", "Spacing", "evened", "place"]
+__all__ = ["EDGE", "TYPICAL_FRAMES", "Spacing", "evened", "place"]
 
 EDGE = 0.35
 """Doubt that the ends of a shot may hold, of what spans hold that have a keyframe on either side:

@@ -74,12 +74,14 @@ def _worst(evaluation: Evaluation) -> Markup | None:
 def _settings(settings: Mapping[str, object]) -> Markup:
     rows: list[tuple[str, list[str]]] = []
     for key, value in settings.items():
-        if isinstance(value, Mapping):
+        if key == "skipped" and isinstance(value, Mapping):
             # What was skipped for one reason stands in one row.
             by_entry: dict[str, list[str]] = {}
             for name, entry in value.items():
                 by_entry.setdefault(shown_value(entry), []).append(str(name))
             rows += [(f"{key}: {entry}", [", ".join(names)]) for entry, names in by_entry.items()]
+        elif isinstance(value, Mapping):
+            rows += [(f"{key}: {name}", [shown_value(entry)]) for name, entry in value.items()]
         elif value not in (None, [], ""):
             rows.append((key, [shown_value(value)]))
     return columns_table([""], rows, words=True)

@@ -31,9 +31,10 @@ _STYLE = """
 .pf circle.front { fill: var(--accent); stroke: none; }
 .pf .floor { stroke: var(--ink); stroke-dasharray: 5 4; }
 .pf .chosen { fill: none; stroke: var(--playhead); stroke-width: 2.5; }
-.pf text.chosen { fill: var(--playhead); stroke: none; font-weight: 600; }
-.pf text.interval { fill: var(--limit); stroke: none; }
-.pf text.front { fill: var(--accent); stroke: none; }
+.pf text.chosen { fill: var(--playhead); font-weight: 600; }
+.pf text.interval { fill: var(--limit); }
+.pf text.front { fill: var(--accent); }
+.pf text[class] { stroke: var(--page); stroke-width: 4; paint-order: stroke; }
 """
 
 _LIGHT = (
@@ -171,8 +172,10 @@ def _panel(
     ]
     interval = [m for m, _ in known if m.trial.keys.get("keyframe.policy") == "interval"]
     best = pareto([(cost_of[id(m)], m.quality(truth=truth)) for m in interval])
-    for kind, line in (("interval", [interval[i] for i in best]), ("front", front)):
-        ordered = [m for m in line if id(m) in cost_of]
+    drawn = [m for m in front if id(m) in cost_of]
+    lines = {"interval": [interval[i] for i in best], "front": drawn}
+    apart = list(map(id, lines["interval"])) != list(map(id, drawn))
+    for kind, ordered in lines.items():
         points = [place(m) for m in ordered]
         parts.append(
             element("polyline", points=" ".join(f"{x},{y}" for x, y in points), class_=kind)
@@ -187,16 +190,16 @@ def _panel(
         parts.append(
             element("circle", _told(chosen, tuning), cx=str(x), cy=str(y), r="8", class_="chosen")
         )
-        # The trade-off rises to the right: below a point there is room.
+        # The trade-off rises to the right: below it there is room.
         told = chosen.trial.name
-        reach = 3.3 * len(told)
-        middle = min(max(x, LEFT + reach), WIDTH - RIGHT - reach)
-        low = min(y + 26, HEIGHT - BOTTOM - 6)
-        parts.append(_text(middle, low, told, anchor="middle", kind="chosen"))
+        begin = max(min(x + 8, WIDTH - RIGHT - 6.8 * len(told)), LEFT)
+        low = min(y + 22, HEIGHT - BOTTOM - 6)
+        parts.append(_text(begin, low, told, kind="chosen"))
     if names:
         end, low = WIDTH - RIGHT - 4, HEIGHT - BOTTOM
-        told = "best of policy interval"
-        parts.append(_text(end, low - 26, told, anchor="end", kind="interval"))
+        if apart:
+            told = "best of policy interval"
+            parts.append(_text(end, low - 26, told, anchor="end", kind="interval"))
         parts.append(_text(end, low - 10, "best of all", anchor="end", kind="front"))
     return parts
 

@@ -151,7 +151,7 @@ def evidence_chart(views: Sequence[RunView]) -> Chart | None:
         if name == EVIDENCE_BESIDE or name in COUNTS or not traces:
             continue
         if len(views) == 1:
-            traces += _thresholds(views[0], name)
+            traces += _thresholds(views[0], name, _limits(views[0].run, name))
         meaning = EVIDENCE_MEANINGS.get(name, "")
         if name == "drift" and len(views) == 1 and (beside := _beside(views[0])):
             traces += beside
@@ -167,10 +167,12 @@ def evidence_chart(views: Sequence[RunView]) -> Chart | None:
     return _stacked("evidence", "Evidence over time", rows, time_range(views), one=len(views) == 1)
 
 
-def _thresholds(view: RunView, name: str) -> list[dict[str, Any]]:
-    """Return the line that a piece of evidence was held against, where it decided."""
+def _thresholds(view: RunView, name: str, limits: Sequence[Limit]) -> list[dict[str, Any]]:
+    """Return the line that a piece of evidence was held against, where no limit stands for it."""
     frames = view.run.frames
     here = np.array([measure == name for measure in frames.measures], bool)
+    for limit in limits:
+        here &= ~np.isclose(frames.thresholds, limit.value)
     values = np.where(here, frames.thresholds, np.nan)
     if not np.isfinite(values).any():
         return []
@@ -203,9 +205,24 @@ def _limits(run: RunRecord, evidence: str) -> list[Limit]:
     found = []
     for key in wanted.get(evidence, []):
         value = keys.get(key)
+        if value is None and key == "max_interval":
+            value = _longest(run)
         if isinstance(value, int | float):
             found.append(Limit(key, float(value)))
     return found
+
+
+def _longest(run: RunRecord) -> float | None:
+    """Return the longest interval that the policy chose itself, as far as a frame met it."""
+    frames = run.frames
+    met = [
+        float(threshold)
+        for threshold, measure, reason in zip(
+            frames.thresholds, frames.measures, frames.reasons, strict=True
+        )
+        if measure == "age" and reason == "interval"
+    ]
+    return max(met, default=None)
 
 
 def steadiness_chart(
@@ -250,13 +267,17 @@ def areas_chart(view: RunView, *, name: str, time_range_s: tuple[float, float]) 
     edges = labels.edges
     time_s = view.run.frames.time_s
     middle = (time_s[edges[:-1]] + time_s[edges[1:] - 1]) / 2
+    alone = len(middle) == 1
+    if alone:
+        # One point has no area.
+        middle = np.array(time_range_s)
     traces = [
         {
             "type": "scatter",
             "mode": "lines",
             "name": for_plotly(layer),
             "x": times(middle),
-            "y": rounded(share),
+            "y": rounded(np.repeat(share, 2) if alone else share),
             "stackgroup": "classes",
             "line": {"width": 0.75, "color": "var(--page)"},
             "fillcolor": colour,

@@ -128,7 +128,7 @@ class Decisions:
 
     def _traced(self, config: Config) -> _Trace:
         recording = self._recording
-        engine = build_engine(config, self._segmenter, flow=recording.flow())
+        engine = build_engine(recording.placed(config), self._segmenter, flow=recording.flow())
         frames: list[tuple[Evidence | None, KeyframeReason | None]] = []
         shots: list[int] = []
         for decided in engine.decided(engine.steps(recording.frames())):

@@ -64,6 +64,8 @@ class Recording:
     frame_numbers_before : int
         Frames of the source before the part.
     journal : Journal
+    first_index : int
+        Number of its first frame in the part that a run of the source would take.
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class Recording:
     video: VideoInfo
     frame_numbers_before: int
     journal: Journal
+    first_index: int = 0
 
     def __len__(self) -> int:
         return len(self.journal.rows)
@@ -102,6 +105,15 @@ class Recording:
             own = None if luma is None else luma[place]
             picture = _RecordedPicture(self.size, planes[place], ColourTags(*row["colour"]), own)
             yield Frame(row["index"], row["pts"], self.video.time_base, picture)
+
+    def placed(self, config: Config) -> Config:
+        """Return a run's config with its forced frames by their numbers here."""
+        forced = config.keyframe.forced
+        if not self.first_index or not forced:
+            return config
+        here = [n - self.first_index if isinstance(n, int) else n for n in forced]
+        here = [n for n in here if not isinstance(n, int) or n >= 0]
+        return load_config(overrides=config.set_keys() | {"keyframe.forced": here})
 
     def source(self) -> FrameSource:
         """Open the part again, for what has to see it in colour."""
@@ -208,7 +220,12 @@ def part_config(config: Config, piece: Piece) -> Config:
 
 
 def record(
-    piece: Piece, config: Config, cache: Path, *, observer: WorkObserver | None = None
+    piece: Piece,
+    config: Config,
+    cache: Path,
+    *,
+    before: int = 0,
+    observer: WorkObserver | None = None,
 ) -> Recording:
     """Return the recording of a piece: as it lies in the cache, or made now.
 
@@ -220,6 +237,8 @@ def record(
     config : Config
         Only `source` and `flow` matter.
     cache : Path
+    before : int
+        Frames of the source before the part that a run of it would take.
     observer : WorkObserver, optional
 
     Raises
@@ -251,7 +270,7 @@ def record(
         journal = Journal.read(folder, "frames", layers, told)
         if journal.damaged:
             _log.warning("%s: is damaged; what is not whole is recorded anew", folder)
-        before = source.count_before() if piece.start is not None else 0
+        skipped = source.count_before() if piece.start is not None else 0
         if journal.end is None or not journal.rows:
             if observer is not None:
                 observer.begin(f"record {Path(piece.spec).name}", video.frame_count or 0)
@@ -260,7 +279,7 @@ def record(
             journal = Journal.read(folder, "frames", layers, told)
         if journal.end is None:
             raise OutputError(f"{folder}: cannot be read back; check the disk, or use --cache")
-        return Recording(folder, piece, own, video, before, journal)
+        return Recording(folder, piece, own, video, skipped, journal, skipped - before)
     finally:
         source.close()
 

@@ -37,6 +37,7 @@ def replay(
         Frames of the recording that are replayed, from its first on; all by default.
     timer : StageTimer, optional
     """
+    config = recording.placed(config)
     engine = build_engine(config, segmenter, flow=recording.flow(), timer=timer)
     yield from engine.results(recording.frames(first=first))
 

@@ -37,7 +37,8 @@ class Piece:
         """What to call it."""
         if self.start is None and self.end is None:
             return self.spec
-        return f"{self.spec} from {self.start or 0}"
+        end = "" if self.end is None else f" to {self.end}"
+        return f"{self.spec} from {self.start or 0}{end}"
 
 
 def draw_pieces(

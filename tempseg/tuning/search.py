@@ -16,7 +16,7 @@ from tempseg.segmenters.network import available_threads
 from tempseg.tuning.cost import StageMs
 from tempseg.tuning.decisions import Decided, Decisions
 from tempseg.tuning.pareto import layers
-from tempseg.tuning.scoring import Figures, Study, part_of, score
+from tempseg.tuning.scoring import Figures, Study, Tally, part_of, score
 from tempseg.tuning.space import Trial
 
 __all__ = ["Measured", "Search", "search"]
@@ -27,8 +27,14 @@ Made = TypeVar("Made")
 IN_FULL = 24
 """Configs that are measured on all frames, beside those of the policy `interval`."""
 
+WARM_UP = 24
+"""Frames that are replayed before anything is measured."""
+
 FIRST_PART = 0.25
 """Share of each recording that all others are measured on."""
+
+COMPARED = 10
+"""Times as many configs as are measured on all frames are compared on that part at most."""
 
 ALIKE = 0.02
 """Shares of keyframes this far apart, in proportion, are the same share to a reader."""
@@ -126,10 +132,12 @@ def search(
     """
     crew = _Crew(observer)
     with crew:
+        # What is loaded for the first frames is no config's own time.
+        Tally(studies[:1]).add(studies[0], trials[0].config, first=WARM_UP)
         candidates = _distinct(_told(studies, trials, crew))
         always = [c for c in candidates if _is_baseline(c)]
         others = [c for c in candidates if not _is_baseline(c)]
-        few = _thinned(others)
+        few = _spread(_thinned(others), COMPARED * in_full)
         sampled = len(always) + len(few)
         longer = any(part_of(len(study), FIRST_PART) < len(study) for study in studies)
         if len(few) > in_full and longer:
@@ -232,6 +240,18 @@ def _thinned(candidates: Sequence[_Candidate]) -> list[_Candidate]:
         if counts[key] <= MOST_ALIKE:
             kept.append(candidate)
     return kept
+
+
+def _spread(candidates: Sequence[_Candidate], count: int) -> list[_Candidate]:
+    """Return so many candidates at most, of all policies and evenly over what they spend."""
+    if len(candidates) <= count:
+        return list(candidates)
+    policies = [candidate.trial.config.keyframe.policy for candidate in candidates]
+    order = sorted(
+        range(len(candidates)), key=lambda i: (policies.index(policies[i]), candidates[i].keyframes)
+    )
+    chosen = sorted(order[len(order) * n // count] for n in range(count))
+    return [candidates[i] for i in chosen]
 
 
 def _promising(

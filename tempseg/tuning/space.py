@@ -101,6 +101,9 @@ def trials(base: Config, fixed: Sequence[str] = ()) -> list[Trial]:
     ConfigError
         When nothing is left to try.
     """
+    if base.keyframe.guard:
+        # It would put policy `every` in the place of what is tried.
+        base = load_config(overrides=base.set_keys() | {"keyframe.guard": False})
     known = get_args(KeyframeConfig.model_fields["policy"].annotation)
     given = base.keyframe.policy
     found = [Trial("as given", {}, base)]

@@ -81,7 +81,7 @@ def studies_of(
     TempsegError
         When something cannot be read, asked or kept.
     """
-    _check(sources, config, truths, sample)
+    _check(sources, config, cache, truths, sample)
     segmenter = open_model(config)
     found: list[Study] = []
     for place, spec in enumerate(sources):
@@ -108,10 +108,16 @@ def studies_of(
 
 
 def _check(
-    sources: Sequence[str], config: Config, truths: Sequence[TruthRequest], sample: int
+    sources: Sequence[str],
+    config: Config,
+    cache: Path,
+    truths: Sequence[TruthRequest],
+    sample: int,
 ) -> None:
     if not sources:
         raise ConfigError("tune: needs a source; give a video file or a folder of images")
+    if cache.exists() and not cache.is_dir():
+        raise ConfigError(f"--cache {cache}: is a file, expected a folder for recordings")
     if sample < 0:
         raise ConfigError(f"--sample {sample}: expected frames, or 0 for all")
     if truths and len(truths) != len(sources):
@@ -142,7 +148,9 @@ def _taken(
     finally:
         source.close()
     pieces = draw_pieces(spec, video, config, frames=sample, seed=seed)
-    recordings = [record(piece, config, cache, observer=observer) for piece in pieces]
+    recordings = [
+        record(piece, config, cache, before=before, observer=observer) for piece in pieces
+    ]
     frames = video.frame_count or 0
     if pieces == [Piece(spec, config.source.start, config.source.end)]:
         frames = recordings[0].journal.rows[-1]["index"] + 1

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tempseg.auditing import RARE_DIFFERENCE, draw, estimate
+from tempseg.auditing import RARE_DIFFERENCE, Audit, AuditedFrame, Estimate, draw, estimate
 
 SEEDS = 400
 
@@ -110,6 +110,14 @@ def test_equal_scores_of_a_few_frames_leave_room_for_others():
     found = estimate([1.0] * 10, population=500)
     assert found.low < 0.99
     assert found.high == 1.0
+
+
+def test_a_difference_that_rounds_to_none_is_told_as_none():
+    sure = estimate([0.99], population=1)
+    gap = Estimate(-0.0001, -0.0001, -0.0001)
+    audit = Audit(0, 1, (AuditedFrame(1, 0.04, 0.9899, 0.99),), sure, sure, gap, 0.9, 0.1)
+    assert audit.verdict == "below"
+    assert audit.message.endswith("is at the segmenter's noise floor of 0.990")
 
 
 def test_one_frame_of_many_tells_nothing_but_its_score():

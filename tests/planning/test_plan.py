@@ -176,6 +176,21 @@ def test_command_takes_the_options_of_a_run_and_writes_nothing(street, tmp_path)
     assert told["cost"]["overlay_mb"] == 0
 
 
+def test_a_folder_that_a_run_would_refuse_is_told(street, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "run.json").write_text("{}")
+    asked = ["plan", street / "video.mp4", "--model", f"masks:{street / 'labels'}", "--out"]
+    given = ["--set", "segmenter.classes=camvid"]
+    done = _cli(*asked, tmp_path / "file", *given)
+    assert done.returncode == 0
+    assert "is a file, expected a folder" in done.stdout
+    done = _cli(*asked, tmp_path / "old", *given)
+    assert "already holds run.json" in done.stdout
+    done = _cli(*asked, tmp_path / "old", *given, "--overwrite")
+    assert "refused" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -69,6 +69,8 @@ def test_an_evaluations_page_holds_its_figures_and_curves(evaluation, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert f"{evaluation.columns()['prediction']['tc']:.4f}" in text
     assert "TC" in _titles(_data(page)["charts"]["steadiness"])
+    for window, count in evaluation.settings.windows.items():
+        assert re.search(rf"windows: {window}</th>\s*<td[^>]*>{count}<", text)
     assert "Labels that never change score a TC of 1" in text
 
 

@@ -153,3 +153,21 @@ def test_decisions_are_those_of_the_engine_however_they_are_proved(study, lookah
     for trial in some:
         ran = keyframes_of(replay(material.recording, trial.config, material.segmenter))
         assert told_by[trial.name] == ran, trial.name
+
+
+def test_forced_numbers_are_those_of_the_whole_source(source, base, tmp_path):
+    (piece,) = studies_of([source], base, cache=tmp_path, sample=20, seed=4)
+    recording, segmenter = piece.material.recording, piece.material.segmenter
+    first = recording.first_index
+    assert 0 < first < 28
+    for number, place in ((first + 6, 6), (first - 1, None), (3, None if first > 3 else 3 - first)):
+        config = load_config(overrides=base.set_keys() | {"keyframe.forced": [number]})
+        made = keyframes_of(replay(recording, config, segmenter))
+        forced = [at for at, reason in made if reason == "forced"]
+        assert forced == ([] if place is None else [place])
+        assert Decisions(recording, segmenter).of(config).keyframes == made
+
+
+def test_nothing_that_is_tried_hides_behind_the_guard(base):
+    guarded = load_config(overrides=base.set_keys() | {"keyframe.guard": True})
+    assert not any(trial.config.keyframe.guard for trial in trials(guarded))

@@ -18,7 +18,10 @@ from tempseg.cli.app import app
 from tempseg.errors import ConfigError, OutputError, TempsegError
 from tempseg.evaluation import evaluate
 from tempseg.tuning import TruthRequest, choose, studies_of
+from tempseg.tuning.cost import measure_stages
 from tempseg.tuning.scoring import score
+from tempseg.tuning.search import search
+from tempseg.tuning.space import trials
 from tests.tuning.conftest import FRAMES, SCORES
 
 FEW = (
@@ -83,6 +86,21 @@ def test_what_was_given_is_measured_and_names_are_unique(done):
     same = [name for m in tuning.measured for name in m.same_as]
     assert not set(same) & set(names)
     assert tuning.notes.tried >= tuning.notes.distinct >= tuning.notes.sampled
+
+
+@pytest.mark.parametrize("configs", [1, 2])
+def test_fewer_configs_are_compared_where_fewer_are_wanted(study, base, configs):
+    tried = trials(base)
+    stages = measure_stages(study.material, base)
+    found = search([study], tried, stages, in_full=configs)
+    baselines = [
+        m
+        for m in found.measured
+        if not m.trial.keys or m.trial.keys["keyframe.policy"] in ("interval", "every")
+    ]
+    assert len(found.measured) <= len(baselines) + 10 * configs
+    policies = {m.trial.config.keyframe.policy for m in found.measured}
+    assert policies == {"interval", "share", "span", "adaptive"}
 
 
 def test_the_files_tell_the_same(done):
@@ -208,6 +226,14 @@ def test_a_wrong_request_is_told_before_the_work(source, tmp_path, problem, mess
     with pytest.raises(ConfigError, match=message):
         tempseg.tune(**wanted)
     assert not (tmp_path / "cache" / "recordings").exists()
+
+
+def test_files_in_place_of_folders_are_refused(source, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ConfigError, match=r"--cache .*file: is a file, expected a folder"):
+        tempseg.tune(source, model=SCORES, cache=tmp_path / "file")
+    with pytest.raises(OutputError, match=r"file: is a file, expected a folder"):
+        tempseg.tune(source, tmp_path / "file", model=SCORES, cache=tmp_path / "cache")
 
 
 def test_what_an_earlier_tune_left_is_not_replaced(source, tmp_path):

@@ -1,0 +1,53 @@
+"""What the charts of a run are made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from tempseg.report.label_pass import summarise_labels
+from tempseg.report.panels import areas_chart, evidence_chart
+from tempseg.report.records import read_run
+from tempseg.report.views import RunView
+from tests.report.conftest import segment_clip
+
+
+def _view(material, out, **config):
+    segment_clip(material, out, config=config)
+    run = read_run(out)
+    return RunView(run, summarise_labels(run), "run", "var(--accent)")
+
+
+def _lines(chart, value):
+    """Return how often a level is drawn, as a limit or as what evidence was held against."""
+    layout, traces = chart.figure["layout"], chart.figure["data"]
+    limits = [shape for shape in layout.get("shapes", ()) if shape.get("y0") == value]
+    curves = [t for t in traces if t["name"] == "threshold" and value in t["y"]]
+    return len(limits), len(curves)
+
+
+def _notes(chart):
+    return " ".join(str(note.get("text")) for note in chart.figure["layout"]["annotations"])
+
+
+def test_the_longest_interval_has_a_name_also_where_the_policy_chose_it(material, tmp_path):
+    quiet = {"keyframe.policy": "adaptive", "keyframe.drift_threshold": 1.0}
+    view = _view(material, tmp_path / "run", **quiet, **{"keyframe.doubt_threshold": 50})
+    assert view.keyframes["interval"]
+    chart = evidence_chart([view])
+    assert "max_interval" in _notes(chart)
+    assert _lines(chart, 15) == (1, 0)
+
+
+def test_a_level_that_is_drawn_is_not_drawn_again(material, tmp_path):
+    chart = evidence_chart([_view(material, tmp_path / "run", **{"keyframe.interval": 8})])
+    assert "interval" in _notes(chart)
+    assert _lines(chart, 8) == (1, 0)
+
+
+@pytest.mark.parametrize("end", [0.03, None])
+def test_classes_have_an_area_whatever_the_length(material, tmp_path, end):
+    view = _view(material, tmp_path / "run", **({} if end is None else {"source.end": end}))
+    chart = areas_chart(view, name="areas", time_range_s=view.time_range_s)
+    for trace in chart.figure["data"]:
+        assert len(trace["x"]) == len(trace["y"]) >= 2
+        assert trace["x"][0] != trace["x"][-1]
