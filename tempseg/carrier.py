@@ -157,13 +157,10 @@ class Carrier:
                     f"{anchor.winners.shape}, frame {before.index} on {before.winners.shape}; "
                     "expected one grid for the whole video (set segmenter.input_size)"
                 )
-            if anchor.scores is None or before.scores is None:
-                continue
-            if anchor.scores.shape != before.scores.shape:
+            if _classes(anchor) != _classes(before):
                 raise ModelError(
-                    f"{name}: frame {anchor.index} was answered with {anchor.scores.shape[2]} "
-                    f"classes, frame {before.index} with {before.scores.shape[2]}; "
-                    "expected as many for the whole video"
+                    f"{name}: frame {anchor.index} was answered with {_classes(anchor)}, frame "
+                    f"{before.index} with {_classes(before)}; expected the same for the whole video"
                 )
         if not self._smooths:
             new.proposals = []
@@ -288,3 +285,7 @@ class Carrier:
                 self._agree(held, held.anchor)
         found = (self._agreed[index][1] for index in wanted)
         return [reference for reference in found if reference is not None]
+
+
+def _classes(anchor: Anchor) -> str:
+    return "labels" if anchor.scores is None else f"scores of {anchor.scores.shape[2]} classes"

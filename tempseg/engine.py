@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from tempseg.ahead import KeyframePlan, answered_ahead
@@ -20,7 +20,7 @@ from tempseg.protocols import (
     Segmenter,
     StageTimer,
 )
-from tempseg.schedule import Forced, Scheduler
+from tempseg.schedule import Decision, Forced, Scheduler
 from tempseg.types import Frame, FrameResult, Prediction
 
 __all__ = ["Engine", "EngineSettings"]
@@ -131,7 +131,8 @@ class Engine:
         ValueError
             When the frame's size differs from the one before.
         ModelError
-            When the segmenter's answer cannot be used.
+            When the segmenter's answer cannot be used. What came before is finished and returned
+            by the next call; the next frame starts afresh.
         """
         for step in self._stepped(frame, self._finder):
             self._advance(step)
@@ -154,18 +155,23 @@ class Engine:
         self._stepper.reset()
         for step in self._finder.flush():
             self._advance(step)
-        self._carry(Decided(self._schedule.flush(asking=asking), 0))
-        self._done.extend(self._carrier.end())
+        self._end(self._schedule.flush(asking=asking))
         return self._take_done()
 
     def _advance(self, step: Step) -> None:
-        """Take a step; where the model fails, what comes after it is forgotten."""
+        """Take a step; where the model fails, end the video there and forget what comes after."""
         try:
             for decided in self._decide(step, None):
                 self._carry(decided)
         except ModelError:
             self._finder.forget()
+            self._stepper.reset()
+            self._end(self._schedule.flush(asking=False))
             raise
+
+    def _end(self, decisions: list[Decision]) -> None:
+        self._carry(Decided(decisions, 0))
+        self._done.extend(self._carrier.end())
 
     def _carry(self, decided: Decided) -> None:
         # One by one: where the next fails, those before it are done.
@@ -224,10 +230,17 @@ class Engine:
             for step, answer in self._answered(steps):
                 yield from self._decide(step, answer)
             yield Decided(self._schedule.flush(), 0)
-        except TempsegError:
+        except TempsegError as error:
             # What was decided is done but for its later keyframe: it must not be lost.
-            yield Decided(self._schedule.flush(asking=False), 0)
+            yield Decided(self._last_decisions(asking=not isinstance(error, ModelError)), 0)
             raise
+
+    def _last_decisions(self, *, asking: bool) -> list[Decision]:
+        """Return what the scheduler still held where the source or the model failed."""
+        if asking:
+            with suppress(ModelError):
+                return self._schedule.flush()
+        return self._schedule.flush(asking=False)
 
     def carried(self, decided: Iterable[Decided]) -> Iterator[FrameResult]:
         """Yield the results of one whole video from what is decided.

@@ -10,6 +10,7 @@ from typing import cast
 import cv2
 import numpy as np
 
+from tempseg.errors import ModelError
 from tempseg.kernels import carry, settle
 from tempseg.motion import UNEXPLAINED_GRAY_LEVELS, Step, residual
 from tempseg.refine import Pixels
@@ -67,6 +68,12 @@ class Anchor:
         dtype = np.uint16 if label_bits == 16 else np.uint8
         scores = None
         if prediction.scores is not None:
+            classes = prediction.scores.shape[2]
+            if classes > 1 << label_bits:
+                raise ModelError(
+                    f"frame {step.frame.index} was answered with {classes} classes, but its labels "
+                    f"are said to have {label_bits} bits; say label_bits=16 in the segmenter's info"
+                )
             winners = cast(LabelArray, np.empty(prediction.scores.shape[:2], dtype))
             scores = np.empty(prediction.scores.shape, np.uint8)
             carry.pack(prediction.scores, scores, winners)

@@ -125,15 +125,19 @@ class Scheduler:
         self._most_open = most_open
         self._forced = forced
         self._measure = measure
+        self._begin()
+        self._ready: list[Decision] = []
+        self._open: list[Decision] = []
+        self._restart()
+
+    def _begin(self) -> None:
+        """Forget the video."""
         self._frames = 0
         self._keyframes = 0
         self._borders = 0.0
         self._shot = -1
         # What the ends of closed spans contradicted one another by, and the doubt these held.
         self._late: deque[tuple[float, float]] = deque(maxlen=SPANS_OF_LATE)
-        self._ready: list[Decision] = []
-        self._open: list[Decision] = []
-        self._restart()
 
     def _restart(self) -> None:
         """Forget the shot."""
@@ -215,6 +219,7 @@ class Scheduler:
             Whether the segmenter may still be asked about the end of the last shot.
         """
         self._end_shot(asking=asking)
+        self._begin()
         return self.take()
 
     def _end_shot(self, *, asking: bool) -> None:

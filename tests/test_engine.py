@@ -516,8 +516,41 @@ def test_scores_of_another_number_of_classes_are_a_model_error(disc):
     first, second, third = _frames(disc)[:3]
     engine.push(first)
     engine.push(second)
-    with pytest.raises(ModelError, match=r"frame 2 .* 5 classes, frame 0 with 3"):
+    with pytest.raises(ModelError, match=r"frame 2 .* of 5 classes, frame 0 with scores of 3"):
         engine.push(third)
+
+
+@pytest.mark.parametrize("matching", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_scores_on_one_keyframe_and_labels_on_another_are_a_model_error(disc, first, matching):
+    class Changing(TruthSegmenter):
+        def segment(self, frame):
+            self._scores = (frame.index == 0) is first
+            return super().segment(frame)
+
+    settings_ = EngineSettings(lookahead=0, matching=matching)
+    engine = Engine(Changing(disc), DisFlow("fast"), policy=IntervalPolicy(2), settings=settings_)
+    one, two, three = _frames(disc)[:3]
+    engine.push(one)
+    engine.push(two)
+    with pytest.raises(ModelError, match=r"frame 2 was answered with .*, frame 0 with"):
+        engine.push(three)
+
+
+def test_more_classes_than_labels_can_name_are_a_model_error(disc):
+    class Many(TruthSegmenter):
+        def segment(self, frame):
+            scores = np.full((10, 15, 300), 1 / 300, np.float32)
+            return Prediction(Placement.stretch((10, 15), frame.size), scores=scores)
+
+    engine = Engine(
+        Many(disc),
+        DisFlow("fast"),
+        policy=IntervalPolicy(2),
+        settings=EngineSettings(lookahead=0),
+    )
+    with pytest.raises(ModelError, match=r"300 classes.*8 bits"):
+        engine.push(_frames(disc)[0])
 
 
 class _Asked:

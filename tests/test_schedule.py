@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tempseg.class_sets import class_set
 from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine, EngineSettings
-from tempseg.errors import ModelError
+from tempseg.errors import ModelError, SourceError
 from tempseg.flows import DisFlow
-from tempseg.policies import EveryPolicy, Limits, SharePolicy, SpanPolicy
+from tempseg.policies import EveryPolicy, IntervalPolicy, Limits, SharePolicy, SpanPolicy
 from tempseg.schedule import Forced
 from tempseg.synthetic import MovingShape, moving_shapes
 from tempseg.types import Frame, Origin, Placement, Prediction, SegmenterInfo
@@ -28,10 +28,11 @@ class Truth:
     def __init__(self, scene, *, answer=None, fails_at=None):
         self.info = SegmenterInfo("truth", "masks", class_set("camvid"))
         self.asked = []
-        self._scene, self._answer, self._fails_at = scene, answer, fails_at
+        self.fails_at = fails_at
+        self._scene, self._answer = scene, answer
 
     def segment(self, frame):
-        if len(self.asked) == self._fails_at:
+        if len(self.asked) == self.fails_at:
             raise ModelError("no answer")
         self.asked.append(frame.index)
         labels = self._scene.render(frame.index).labels
@@ -235,6 +236,62 @@ def test_no_policy_can_freeze_the_output(kind, longest, lookahead):
     keyframes = [r.frame.index for r in results if r.reason]
     assert np.diff([-1, *keyframes]).max() <= longest
     assert len(scene) - keyframes[-1] <= longest
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("lookahead", [0, 4, 40])
+def test_a_second_video_has_nothing_of_the_first(film, policy, lookahead):
+    engine = _engine(Truth(film), policy, lookahead=lookahead)
+    first = _told(_pushed(engine, film))
+    assert _told(_pushed(engine, film)) == first
+    assert _told(engine.results(_frames(film))) == first
+
+
+@pytest.mark.parametrize("policy", [*POLICIES, IntervalPolicy(4)])
+@pytest.mark.parametrize("lookahead", [0, 4, 40])
+def test_a_source_that_fails_costs_no_frame_that_was_read(film, policy, lookahead):
+    for read in (1, 3, 8, 18, 30):
+        engine = _engine(Truth(film), policy, lookahead=lookahead)
+        whole = [r for frame in _frames(film)[:read] for r in engine.push(frame)] + engine.flush()
+
+        def frames(read=read):
+            yield from _frames(film)[:read]
+            raise SourceError("is gone")
+
+        results = []
+        with pytest.raises(SourceError, match="is gone"):  # noqa: PT012 - what comes before it
+            for result in engine.results(frames()):
+                results.append(result)
+        assert _told(results) == _told(whole)
+
+
+@pytest.mark.parametrize("policy", [*POLICIES, IntervalPolicy(4)])
+@pytest.mark.parametrize("lookahead", [0, 1, 4, 40])
+def test_after_a_model_that_failed_the_next_frame_starts_afresh(film, policy, lookahead):
+    frames = _frames(film)
+    for call in range(3):
+        segmenter = Truth(film, fails_at=call)
+        engine = _engine(segmenter, policy, lookahead=lookahead)
+        results, failed_at = [], None
+        for place, frame in enumerate(frames):
+            try:
+                results += engine.push(frame)
+            except ModelError:
+                failed_at, segmenter.fails_at = place, None
+        if failed_at is None:
+            continue
+        results += engine.flush()
+        found = [r.frame.index for r in results]
+        assert found == sorted(set(found))
+        again = _engine(Truth(film), policy, lookahead=lookahead)
+        rest = [r for frame in frames[failed_at + 1 :] for r in again.push(frame)] + again.flush()
+        assert _told(results[len(results) - len(rest) :]) == _told(rest)
+
+
+def test_a_share_of_all_keeps_the_shortest_interval():
+    scene = _scene(20)
+    results = _pushed(_engine(Truth(scene), SharePolicy(1.0, Limits(5, 1000))), scene)
+    assert np.diff([r.frame.index for r in results if r.reason]).min() >= 5
 
 
 def test_a_share_of_all_is_every_frame():

@@ -16,7 +16,8 @@ class Limits:
     Parameters
     ----------
     shortest : int
-        Frames that pass between keyframes at least, whatever the evidence; scene cuts aside.
+        Frames that pass between keyframes at least, whatever the evidence; scene cuts and forced
+        keyframes aside.
     longest : int
         Frames after which a keyframe comes, however good the evidence.
 

@@ -75,8 +75,8 @@ class SharePolicy:
 
     @property
     def every_frame(self) -> bool:
-        """Whether the longest interval is 1, or the share is all."""
-        return self.limits.longest == 1 or self.share == 1
+        """Whether the longest interval is 1, or the share is all and no interval too short."""
+        return self.limits.longest == 1 or (self.share == 1 and self.limits.shortest == 1)
 
     @property
     def by_age(self) -> bool:

@@ -242,6 +242,7 @@ class _Run:
             self._observer.begin(self._plan.video)
         # A first try that came to nothing has counted too.
         self._progress(-self._written[0], -self._written[1])
+        self._finished_frames = self._chunks_bytes = 0
         for record in kept.values():
             self._progress(record.frames, sum(record.keyframe_reasons.values()))
             self._count(record)

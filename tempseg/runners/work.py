@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from tempseg.build import build_engine, build_sinks, build_source
+from tempseg.build import build_engine, build_sinks, build_source, forced_frames
 from tempseg.carrier import Decided
 from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine
@@ -261,13 +261,16 @@ class ChunkRunner:
             take_timings=job.times.take,
         )
         tally = Tally()
-        closing: list[FrameResult] = []
+        closing: FrameResult | None = None
+        last: Frame | None = None
 
         def own() -> Iterator[FrameResult]:
+            nonlocal closing, last
             for result in results:
                 if job.closes(result.frame):
-                    closing.append(result)
+                    closing = result
                 else:
+                    last = result.frame
                     yield result
 
         observers = [tally.advance] if advance is None else [tally.advance, advance]
@@ -286,8 +289,8 @@ class ChunkRunner:
             last_s=tally.last_s,
             opening=job.opening,
             closing=job.closing,
-            closing_row=_row(closing[0]) if closing else (),
-            closing_shot=closing[0].shot if closing else 0,
+            closing_row=() if closing is None else _row(closing, last, forced_frames(config)),
+            closing_shot=0 if closing is None else closing.shot,
             stage_s=job.times.totals,
             wait_s=job.times.waits | self._waits(),
             wall_s=time.perf_counter() - start,
@@ -337,9 +340,11 @@ def _seam(frame: Frame) -> Seam:
     return Seam(frame.pts, zlib.crc32(np.ascontiguousarray(frame.luma).data))
 
 
-def _row(closing: FrameResult) -> tuple[str, ...]:
+def _row(closing: FrameResult, last: Frame | None, forced: Forced) -> tuple[str, ...]:
     reason = closing.reason
-    if reason is not KeyframeReason.SCENE_CUT:
+    if forced.takes(closing.frame, last):
+        reason = KeyframeReason.FORCED
+    elif reason not in (KeyframeReason.SCENE_CUT, KeyframeReason.FIRST):
         # What the policy would have said, had it not been told.
         reason = closing.verdict.reason if closing.verdict is not None else None
     return ((reason or KeyframeReason.CHUNK).value, *verdict_cells(closing))

@@ -334,3 +334,22 @@ def test_forced_frames_after_the_last_are_told(material, tmp_path, caplog):
     told = [record.getMessage() for record in caplog.records]
     (unused,) = [message for message in told if "keyframe.forced" in message]
     assert unused.startswith(f"keyframe.forced: {FRAMES}, 9000, 60 s: after the last frame")
+
+
+def test_what_is_forced_is_called_so_on_a_seam_too(material, tmp_path):
+    seam = _plan(material).chunks[1].part.first_index
+    material.run(tmp_path / "run", config={"keyframe.forced": [seam]})
+    assert _rows(tmp_path / "run")[seam]["reason"] == "forced"
+    told = json.loads((tmp_path / "run" / "run.json").read_text())["totals"]["reasons"]
+    assert told["forced"] == 1
+    assert told["first"] == 1
+
+
+def test_a_first_chunk_without_a_keyframe_of_its_own_has_a_first_all_the_same(material, tmp_path):
+    slow = {"keyframe.policy": "share", "keyframe.share": 0.005, "run.chunk_s": 0.1}
+    material.run(tmp_path / "run", config=slow)
+    rows = _rows(tmp_path / "run")
+    reasons = [row["reason"] for row in rows if row["reason"]]
+    assert reasons[0] == "first"
+    told = json.loads((tmp_path / "run" / "run.json").read_text())["totals"]["reasons"]
+    assert told == {reason: reasons.count(reason) for reason in sorted(set(reasons))}
