@@ -141,6 +141,10 @@ class KeyframePolicy(Protocol):
 class SpanJudge(KeyframePolicy, Protocol):
     """A policy that looks back: shots need not begin with a keyframe, and spans may be opened."""
 
+    @property
+    def border_power(self) -> float:
+        """How steeply doubt rises with the error at borders: 1 in proportion."""
+
     def head(self, evidence: Evidence) -> int:
         """Return how many frames of a shot come before its first keyframe."""
 

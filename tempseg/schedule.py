@@ -21,6 +21,9 @@ __all__ = ["Decision", "Forced", "Scheduler"]
 NEW_CONTENT = 0.35
 """What a frame counts as that shows nothing of what the keyframe did, though it was in sight."""
 
+USUAL_BORDER = 0.14
+"""Error at borders that counts alike whatever the policy's `border_power`."""
+
 SPANS_OF_LATE = 8
 """Closed spans, whose median churn is what the segmenter contradicts itself by anyhow."""
 
@@ -120,6 +123,7 @@ class Scheduler:
     ) -> None:
         self._policy = policy
         self._judge = policy if isinstance(policy, SpanJudge) and most_open > 0 else None
+        self._power = policy.border_power if isinstance(policy, SpanJudge) else 1.0
         self._ask = ask
         self._blur_px = residual_blur_px
         self._most_open = most_open
@@ -264,9 +268,7 @@ class Scheduler:
         fit = misfit(self._anchor, self._motion, step.luma, self._blur_px)
         held.proposal = Proposal(self._anchor, self._motion, fit)
         drift, inside = observing.unexplained(step.luma, self._anchor.luma, self._motion, fit)
-        held.border = observing.border_error(
-            self._anchor, self._motion, held.error, step.frame.size
-        )
+        held.border = self._border_error(self._motion, held.error, step.frame)
         # What has come in since the keyframe has no border yet.
         held.border = max(held.border, NEW_CONTENT * math.sqrt(inside))
         self._doubt += held.border
@@ -284,6 +286,14 @@ class Scheduler:
             drift=drift,
             border=held.border,
         )
+
+    def _border_error(self, motion: MotionField, error: UInt8Array, frame: Frame) -> float:
+        """Return how far a step goes wrong at borders, as steeply as the policy wants it."""
+        assert self._anchor is not None
+        found = observing.border_error(self._anchor, motion, error, frame.size)
+        if self._power == 1:
+            return found
+        return float(USUAL_BORDER * (found / USUAL_BORDER) ** self._power)
 
     def _seen(self) -> Evidence:
         """Return what is known of the run and the shot, with nothing of the newest frame."""
@@ -419,9 +429,7 @@ class Scheduler:
                 later = held.step
                 if held.error is None:
                     continue
-                held.border = observing.border_error(
-                    self._anchor, motion, held.error, later.frame.size
-                )
+                held.border = self._border_error(motion, held.error, later.frame)
                 self._borders += held.border
 
     def _tail(self, inside: list[Decision]) -> Span:

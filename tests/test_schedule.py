@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tempseg import schedule
 from tempseg.class_sets import class_set
 from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine, EngineSettings
@@ -202,6 +203,19 @@ def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen(policy):
     assert seen > 30
     assert max(r.evidence.border for r in results[2:30]) == 0
     assert min(r.evidence.border for r in results[30:seen]) > 0.05
+
+
+def test_small_errors_count_less_for_a_budget(monkeypatch):
+    monkeypatch.setattr(schedule, "NEW_CONTENT", 0.0)
+    scene = _scene(8, velocity=(2.5, 0.75))
+    borders = {}
+    for policy in (SpanPolicy(50), SharePolicy(0.05)):
+        results = _pushed(_engine(Truth(scene), policy, lookahead=0), scene)
+        borders[type(policy)] = [r.evidence.border for r in results[1:]]
+    assert min(borders[SpanPolicy]) > 0
+    np.testing.assert_allclose(
+        borders[SharePolicy], 0.14 * (np.array(borders[SpanPolicy]) / 0.14) ** 2.5
+    )
 
 
 def test_doubt_at_the_edges_of_a_shot_gets_keyframes_of_its_own():

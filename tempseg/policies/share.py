@@ -14,6 +14,9 @@ __all__ = ["SharePolicy"]
 AHEAD = 2
 """Keyframes that may be spent before they are saved: a busy stretch can come first."""
 
+BORDER_POWER = 2.5
+"""What a budget goes by: the error at borders to this power, and what has come in as it is."""
+
 FIRST_AGE, FIRST_PART = 2.0, 0.25
 """Mean distances from the last keyframe after which this part of the doubt will do, at first, while
 it is not known how much is usual: where little is, the second keyframe would come far too late."""
@@ -72,6 +75,11 @@ class SharePolicy:
 
     def _affords(self, seen: Evidence | Span) -> bool:
         return seen.keyframes < math.ceil(self.share * seen.frames) + AHEAD
+
+    @property
+    def border_power(self) -> float:
+        """Steeply: small errors are mended by the keyframes on either side, large ones stay."""
+        return BORDER_POWER
 
     @property
     def every_frame(self) -> bool:

@@ -72,6 +72,11 @@ class SpanPolicy:
         return min(max(middle, first), first + room)
 
     @property
+    def border_power(self) -> float:
+        """In proportion: where small errors come to much, the ends of the span tell."""
+        return 1.0
+
+    @property
     def every_frame(self) -> bool:
         """Whether the longest interval is 1."""
         return self.limits.longest == 1
