@@ -56,7 +56,7 @@ class Evidence:
     border : float
         Square root of the luma error from the frame before to this one, near the borders of the
         labels carried from the last keyframe: as a share of full white and of a class's area,
-        averaged over the classes; under policy `share` to the fourth power, scaled so that 0.14
+        averaged over the classes; under policy `share` to the power of 2.5, scaled so that 0.14
         stays. At least 0.35 times the root of the share of the frame that the
         last keyframe does not explain, though in its sight. Mostly between 0 and 1.
     doubt : float

@@ -214,7 +214,7 @@ def test_small_errors_count_less_for_a_budget(monkeypatch):
         borders[type(policy)] = [r.evidence.border for r in results[1:]]
     assert min(borders[SpanPolicy]) > 0
     np.testing.assert_allclose(
-        borders[SharePolicy], 0.14 * (np.array(borders[SpanPolicy]) / 0.14) ** 4
+        borders[SharePolicy], 0.14 * (np.array(borders[SpanPolicy]) / 0.14) ** 2.5
     )
 
 

@@ -14,7 +14,7 @@ __all__ = ["SharePolicy"]
 AHEAD = 2
 """Keyframes that may be spent before they are saved: a busy stretch can come first."""
 
-BORDER_POWER = 4.0
+BORDER_POWER = 2.5
 """What a budget goes by: the error at borders to this power, and what has come in as it is."""
 
 FIRST_AGE, FIRST_PART = 2.0, 0.25
