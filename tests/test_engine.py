@@ -482,23 +482,29 @@ def test_frame_of_another_size_is_refused(disc):
         engine.push(Frame.from_image(np.zeros((10, 20, 3), np.uint8), index=1, pts=1))
 
 
+def _fails_on_its_second_keyframe(segmenter, scene, *, match, matching=True):
+    """Hold that a segmenter's answer to frame 2 is refused after that to frame 0."""
+    engine = Engine(
+        segmenter,
+        DisFlow("fast"),
+        policy=IntervalPolicy(2),
+        settings=EngineSettings(lookahead=0, matching=matching),
+    )
+    first, second, third = _frames(scene)[:3]
+    engine.push(first)
+    engine.push(second)
+    with pytest.raises(ModelError, match=match):
+        engine.push(third)
+
+
 def test_answer_on_another_grid_is_a_model_error_with_both_grids(disc):
     class Growing(TruthSegmenter):
         def segment(self, frame):
             labels = np.zeros((20 + frame.index, 30), np.uint8)
             return Prediction(Placement.stretch(labels.shape, frame.size), labels=labels)
 
-    engine = Engine(
-        Growing(disc),
-        DisFlow("fast"),
-        policy=IntervalPolicy(2),
-        settings=EngineSettings(lookahead=0),
-    )
-    first, second, third = _frames(disc)[:3]
-    engine.push(first)
-    engine.push(second)
-    with pytest.raises(ModelError, match=r"truth: frame 2 .*\(22, 30\), frame 0 on \(20, 30\)"):
-        engine.push(third)
+    both = r"truth: frame 2 .*\(22, 30\), frame 0 on \(20, 30\)"
+    _fails_on_its_second_keyframe(Growing(disc), disc, match=both)
 
 
 def test_scores_of_another_number_of_classes_are_a_model_error(disc):
@@ -507,17 +513,8 @@ def test_scores_of_another_number_of_classes_are_a_model_error(disc):
             scores = np.full((20, 30, 3 + frame.index), 0.2, np.float32)
             return Prediction(Placement.stretch((20, 30), frame.size), scores=scores)
 
-    engine = Engine(
-        Growing(disc),
-        DisFlow("fast"),
-        policy=IntervalPolicy(2),
-        settings=EngineSettings(lookahead=0),
-    )
-    first, second, third = _frames(disc)[:3]
-    engine.push(first)
-    engine.push(second)
-    with pytest.raises(ModelError, match=r"frame 2 .* of 5 classes, frame 0 with scores of 3"):
-        engine.push(third)
+    both = r"frame 2 .* of 5 classes, frame 0 with scores of 3"
+    _fails_on_its_second_keyframe(Growing(disc), disc, match=both)
 
 
 @pytest.mark.parametrize("matching", [True, False])
@@ -528,13 +525,8 @@ def test_scores_on_one_keyframe_and_labels_on_another_are_a_model_error(disc, fi
             self._scores = (frame.index == 0) is first
             return super().segment(frame)
 
-    settings_ = EngineSettings(lookahead=0, matching=matching)
-    engine = Engine(Changing(disc), DisFlow("fast"), policy=IntervalPolicy(2), settings=settings_)
-    one, two, three = _frames(disc)[:3]
-    engine.push(one)
-    engine.push(two)
-    with pytest.raises(ModelError, match=r"frame 2 was answered with .*, frame 0 with"):
-        engine.push(three)
+    both = r"frame 2 was answered with .*, frame 0 with"
+    _fails_on_its_second_keyframe(Changing(disc), disc, match=both, matching=matching)
 
 
 def test_more_classes_than_labels_can_name_are_a_model_error(disc):
@@ -543,14 +535,9 @@ def test_more_classes_than_labels_can_name_are_a_model_error(disc):
             scores = np.full((10, 15, 300), 1 / 300, np.float32)
             return Prediction(Placement.stretch((10, 15), frame.size), scores=scores)
 
-    engine = Engine(
-        Many(disc),
-        DisFlow("fast"),
-        policy=IntervalPolicy(2),
-        settings=EngineSettings(lookahead=0),
-    )
+    engine = Engine(Many(disc), DisFlow("fast"), policy=IntervalPolicy(2))
     with pytest.raises(ModelError, match=r"300 classes.*8 bits"):
-        engine.push(_frames(disc)[0])
+        list(engine.results(_frames(disc)[:1]))
 
 
 class _Asked:

@@ -15,7 +15,6 @@ from tempseg.errors import ConfigError
 from tempseg.promise import MOST_ATTEMPTS, tightened
 
 INTERRUPTED = """
-import sys
 import tempseg.promise
 from tempseg.cli.app import main
 
@@ -140,14 +139,14 @@ def test_what_would_stay_as_it_is_is_no_tightening():
 
 
 def test_an_interrupted_promise_is_begun_again(street, tmp_path):
-    command = [
-        *(sys.executable, "-m", "tempseg", "run", street / "video.mp4", "--no-overlay"),
+    arguments = [
+        *("run", street / "video.mp4", "--no-overlay"),
         *("--out", tmp_path / "run", "--no-report", "--model", f"masks:{street / 'labels'}"),
         *("--set", "segmenter.classes=camvid", "--max-drop", "0.001"),
     ]
     # As Ctrl-C would, once the first attempt is done.
     told = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, *command[3:]],
+        [sys.executable, "-c", INTERRUPTED, *arguments],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
         capture_output=True,
         text=True,

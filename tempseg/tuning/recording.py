@@ -61,20 +61,17 @@ class Recording:
     config : Config
         What it was recorded with; `source.start` and `source.end` are the piece's own.
     video : VideoInfo
-    frame_numbers_before : int
-        Frames of the source before the part.
-    journal : Journal
     first_index : int
         Number of its first frame in the part that a run of the source would take.
+    journal : Journal
     """
 
     folder: Path
     piece: Piece
     config: Config
     video: VideoInfo
-    frame_numbers_before: int
+    first_index: int
     journal: Journal
-    first_index: int = 0
 
     def __len__(self) -> int:
         return len(self.journal.rows)
@@ -279,7 +276,7 @@ def record(
             journal = Journal.read(folder, "frames", layers, told)
         if journal.end is None:
             raise OutputError(f"{folder}: cannot be read back; check the disk, or use --cache")
-        return Recording(folder, piece, own, video, skipped, journal, skipped - before)
+        return Recording(folder, piece, own, video, skipped - before, journal)
     finally:
         source.close()
 

@@ -157,9 +157,8 @@ def open_truth(
     places = dict(zip(matched.frames, matched.places, strict=True))
     found = []
     for recording in recordings:
-        shift = recording.frame_numbers_before - before
-        rows = enumerate(recording.journal.rows)
-        known = {place: places.get(shift + row["index"]) for place, row in rows}
+        first_index, rows = recording.first_index, enumerate(recording.journal.rows)
+        known = {place: places.get(first_index + row["index"]) for place, row in rows}
         wanted = [(place, at) for place, at in known.items() if at is not None]
         read = sequence.maps.read([at for _, at in wanted])
         maps = {

@@ -161,7 +161,7 @@ def test_a_long_video_is_sampled(source, tmp_path):
     studies = studies_of([source], config, cache=tmp_path, sample=16, seed=1)
     assert [len(study) for study in studies] == [16]
     recording = studies[0].material.recording
-    assert recording.frame_numbers_before > 0
+    assert recording.first_index > 0
     # The piece is what a run of that part sees.
     part = load_config(
         overrides={
