@@ -7,6 +7,7 @@ import inspect
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from tempseg.segmenters.native_log import quiet_native_log
 __all__ = ["connected"]
 
 _REACHED_S = 5.0
+_STARTED_S = 10.0
+_LOOK_S = 0.02
 # Messages are small and frames never pass through it: the least that Ray takes.
 _OBJECT_STORE_BYTES = 80 << 20
 
@@ -110,13 +113,14 @@ def _reach(address: str) -> None:
 
 @contextlib.contextmanager
 def _lean() -> Iterator[None]:
-    """Start a cluster without what asks for more nodes and what gathers logs.
+    """Start a cluster with what chunks need alone, and go on as soon as it is there.
 
-    There are none to ask for here; what asks takes a second to end.
+    What asks for more nodes takes a second to end, what serves pages nearly one to begin; logs
+    are not gathered. Ray asks whether its node is there every two seconds, which is soon after one.
     """
-    from ray._private import parameter
+    from ray._private import parameter, services
 
-    whole = parameter.RayParams
+    whole, found = parameter.RayParams, services.get_node
     unwanted = {"no_monitor": True, "include_log_monitor": False}
     if not unwanted.keys() <= inspect.signature(whole).parameters.keys():
         yield
@@ -126,11 +130,48 @@ def _lean() -> Iterator[None]:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **{**unwanted, **options})
 
-    parameter.RayParams = Lean
+    def no_pages(*_arguments: Any, **_options: Any) -> tuple[None, None]:
+        """Return what Ray's own does where pages cannot be served."""
+        return None, None
+
+    def awaited(gcs_address: str, node_id: str) -> Any:
+        """Return what Ray knows of a node, once it does."""
+        _await_node(gcs_address, node_id)
+        return found(gcs_address, node_id)
+
+    with (
+        _replaced(parameter, "RayParams", Lean),
+        _replaced(services, "start_api_server", no_pages),
+        _replaced(services, "get_node", awaited),
+    ):
+        yield
+
+
+def _await_node(gcs_address: str, node_id: str) -> None:
+    """Wait until a node is known; not for ever, for Ray waits and tells why itself."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
+    client = GcsClient(address=gcs_address)
+    end = time.monotonic() + _STARTED_S
+    while time.monotonic() < end:
+        known = client.get_all_node_info(timeout=_STARTED_S)
+        if any(node.hex() == node_id for node in known):
+            return
+        time.sleep(_LOOK_S)
+
+
+@contextlib.contextmanager
+def _replaced(module: Any, name: str, other: Any) -> Iterator[None]:
+    """Put something else in the place of what a module has by a name, if it has."""
+    own = getattr(module, name, None)
+    if own is None:
+        yield
+        return
+    setattr(module, name, other)
     try:
         yield
     finally:
-        parameter.RayParams = whole
+        setattr(module, name, own)
 
 
 @contextlib.contextmanager
@@ -138,12 +179,5 @@ def _quiet() -> Iterator[None]:
     """Keep Ray from printing the deaths of workers, which a run tells of itself."""
     from ray._private import worker
 
-    printing = getattr(worker, "print_to_stdstream", None)
-    if printing is None:
+    with _replaced(worker, "print_to_stdstream", lambda *_arguments, **_options: None):
         yield
-        return
-    worker.print_to_stdstream = lambda *_arguments, **_options: None
-    try:
-        yield
-    finally:
-        worker.print_to_stdstream = printing

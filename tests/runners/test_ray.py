@@ -27,6 +27,7 @@ from tempseg.outputs import library_versions
 from tempseg.runners import ray_site
 from tempseg.runners.chunks import SourceState, plan_run
 from tempseg.runners.on_ray import shared_out
+from tempseg.runners.ray_connection import connected
 from tempseg.runners.ray_site import RaySite
 from tempseg.runners.storage import Storage
 from tempseg.runners.worker import Begin
@@ -277,9 +278,10 @@ def test_ctrl_c_ends_a_cluster_of_its_own_and_what_is_done_is_gone_on_with(
         time.sleep(0.02)
     below = _below(running.pid)
     assert len(below) > 3
-    # Neither what asks for more nodes nor what gathers logs.
+    # Neither what asks for more nodes, nor what gathers logs or serves pages.
     programs = [Path(f"/proc/{pid}/cmdline").read_text() for pid in below]
-    assert not [program for program in programs if "monitor.py" in program]
+    unwanted = "monitor.py", "dashboard/dashboard.py"
+    assert not [program for program in programs if any(name in program for name in unwanted)]
     start = time.monotonic()
     os.killpg(running.pid, signal.SIGINT)
     told, errors = running.communicate(timeout=20)
@@ -296,6 +298,25 @@ def test_ctrl_c_ends_a_cluster_of_its_own_and_what_is_done_is_gone_on_with(
         time.sleep(0.02)
     tempseg.run(material.clip, out, model=f"{MODELS}:slow", config=LEARNT, resume=True)
     assert digest(out) == digest(learnt)
+
+
+def test_a_cluster_of_its_own_leaves_ray_as_it_was():
+    from ray._private import parameter, services, worker
+
+    def theirs():
+        return (
+            parameter.RayParams,
+            services.start_api_server,
+            services.get_node,
+            worker.print_to_stdstream,
+        )
+
+    before = theirs()
+    with connected("local", 1) as ray:
+        node = ray.get_runtime_context().get_node_id()
+        assert [known["NodeID"] for known in ray.nodes() if known["Alive"]] == [node]
+    assert theirs() == before
+    assert not ray.is_initialized()
 
 
 def _below(pid):
