@@ -18,7 +18,7 @@ from tempseg.probing import probe
 from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream
 from tempseg.runners.timing import StageTimes
-from tempseg.runners.whole import run_source
+from tempseg.runners.whole import made_before, run_source
 from tempseg.types import FrameResult, VideoInfo
 from tempseg.video import read_label_video
 
@@ -183,8 +183,9 @@ def run(
     if chosen:
         effective = load_config(overrides=effective.set_keys() | chosen)
     folder = RunFolder(out, overwrite=overwrite, resume=resume)
-    if effective.keyframe.guard and not resume:
-        effective = guarded(str(source), effective)
+    if effective.keyframe.guard:
+        earlier = made_before(folder) if resume else None
+        effective = guarded(str(source), effective, earlier=earlier)
     done = run_source(
         str(source),
         folder,
@@ -235,7 +236,10 @@ def plan(
     ConfigError, SourceError, ModelError
         As `run` does.
     """
-    return make_plan(str(source), effective_config(config, model), observer=observer)
+    effective = effective_config(config, model)
+    if effective.keyframe.guard and effective.segmenter.model is not None:
+        effective = guarded(str(source), effective)
+    return make_plan(str(source), effective, observer=observer)
 
 
 def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tempseg.config import Config, SegmenterConfig, load_config
 from tempseg.engine import Engine, EngineSettings
-from tempseg.errors import ConfigError, ModelError
+from tempseg.errors import ConfigError, ModelError, SourceError
 from tempseg.flows import DisFlow
 from tempseg.outputs import FrameTableSink, LabelSink, OverlayPainter, OverlaySink
 from tempseg.policies import (
@@ -223,14 +223,22 @@ def build_policy(config: Config) -> KeyframePolicy:
 def forced_frames(config: Config) -> Forced:
     """Return the frames that the config names, by index or by time."""
     indices = [wanted for wanted in config.keyframe.forced if isinstance(wanted, int)]
-    times = []
-    for wanted in config.keyframe.forced:
-        if isinstance(wanted, int):
-            continue
-        if wanted.count(":") > 2:
-            raise ConfigError(f"keyframe.forced: {wanted}: give a frame's number, or a time")
-        times.append(float(parse_time(wanted, frame_rate=Fraction(1), name="keyframe.forced")))
+    times = [_forced_s(wanted) for wanted in config.keyframe.forced if isinstance(wanted, str)]
     return Forced(frozenset(indices), tuple(times))
+
+
+def _forced_s(wanted: str) -> float:
+    wrong = ConfigError(
+        f"keyframe.forced: {wanted!r}: give a frame's number, or a time as seconds (12.5), MM:SS "
+        "or HH:MM:SS(.fff)"
+    )
+    # With a frame's number at its end it would hang on the video's rate.
+    if wanted.count(":") > 2:
+        raise wrong
+    try:
+        return float(parse_time(wanted, frame_rate=Fraction(1)))
+    except SourceError as error:
+        raise wrong from error
 
 
 def segmenter_options(wanted: SegmenterConfig) -> SegmenterOptions:

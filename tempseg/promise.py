@@ -11,7 +11,7 @@ from tempseg.api import ConfigLike, RunSummary, effective_config, run
 from tempseg.auditing import Audit
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError
-from tempseg.outputs import amend_record
+from tempseg.outputs import RunFolder, amend_record
 from tempseg.protocols import RunObserver, WorkObserver
 from tempseg.tuning import choose, default_cache, studies_of
 
@@ -147,6 +147,8 @@ def run_within(
     if not 0 < max_drop <= 100:
         raise ConfigError(f"--max-drop {max_drop:g}: expected points of mIoU above 0, at most 100")
     base = effective_config(config, model)
+    # First, so that an occupied folder is told before minutes of choosing.
+    RunFolder(out, overwrite=overwrite)
     count = base.run.audit or AUDITED
     studies = studies_of(
         [str(source)],

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from tempseg.config import Config
+import pytest
+
+from tempseg.build import forced_frames
+from tempseg.config import Config, load_config
 from tempseg.engine import EngineSettings
+from tempseg.errors import ConfigError
 from tempseg.policies import AdaptivePolicy, IntervalPolicy, Limits
+from tempseg.schedule import Forced
 
 
 def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
@@ -25,3 +30,16 @@ def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
     assert adaptive.drift_threshold == keyframe.drift_threshold
     assert adaptive.doubt_threshold == keyframe.doubt_threshold
     assert adaptive.limits == Limits(keyframe.min_interval, keyframe.longest)
+
+
+def test_forced_keyframes_are_numbers_and_times():
+    config = load_config(overrides={"keyframe.forced": [3, "12.5", "01:02", "1:00:00.25"]})
+    assert forced_frames(config) == Forced(frozenset({3}), (12.5, 62.0, 3600.25))
+
+
+@pytest.mark.parametrize("wanted", ["abc", "-1", "", "00:00:01:05"])
+def test_a_forced_keyframe_that_is_neither_is_a_wrong_config(wanted):
+    config = load_config(overrides={"keyframe.forced": [wanted]})
+    told = rf"keyframe\.forced: '{wanted}': give a frame's number, or a time as seconds"
+    with pytest.raises(ConfigError, match=told):
+        forced_frames(config)

@@ -98,3 +98,14 @@ def test_the_command_sums_up_and_fails_when_any_did(clips):
     assert "frames/s" in done.stdout
     record = json.loads((clips / "out" / "b-one.mp4" / "run.json").read_text())
     assert record["totals"]["frames"] == 6
+
+
+def test_where_all_failed_none_is_said_to_be_done(clips):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    done = subprocess.run(
+        [sys.executable, "-m", "tempseg", "run", "a/bad.mp4", "a/none.mp4", "--model", MODEL,
+         "--out", "failed", "--no-report", "--no-overlay", "--quiet"],
+        cwd=clips, env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: 2 of 2 inputs failed"

@@ -11,7 +11,7 @@ import pytest
 
 import tempseg
 from tempseg.config import load_config
-from tempseg.errors import ConfigError
+from tempseg.errors import ConfigError, OutputError
 from tempseg.promise import MOST_ATTEMPTS, tightened
 
 INTERRUPTED = """
@@ -51,6 +51,14 @@ def _within(street, out, max_drop, *, fixed=("keyframe.policy",), **keys):
         fixed=fixed,
         cache=out / "cache",
     )
+
+
+def test_an_occupied_folder_is_told_before_anything_is_chosen(street, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "frames.csv").touch()
+    monkeypatch.setattr("tempseg.promise.studies_of", None)
+    with pytest.raises(OutputError, match=r"already holds frames\.csv"):
+        _within(street, tmp_path, 1.0)
 
 
 def test_a_wide_promise_is_kept_with_few_keyframes_and_written_down(street, tmp_path):

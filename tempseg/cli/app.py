@@ -113,6 +113,10 @@ app.command("tune")(tune_command)
 app.add_typer(models_app, name="models")
 
 
+_INTERRUPTED = 130
+"""What Typer ends with after Ctrl-C, without a word."""
+
+
 class _ToStderr(logging.Handler):
     """Writes to what stderr is now: a progress bar makes room for it."""
 
@@ -139,6 +143,10 @@ def _guarded_app() -> None:
     debug = "--debug" in sys.argv
     try:
         app()
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            fail("interrupted", status=1)
+        raise
     except TempsegError as error:
         if debug:
             raise

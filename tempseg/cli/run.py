@@ -46,8 +46,23 @@ class RunCommand(TyperCommand):
                 given.append(f"--ray={following}")
                 continue
             given.append(f"--ray={os.environ.get('RAY_ADDRESS') or 'local'}")
-            given += [] if following is None else [following]
+            if following is not None:
+                _check_is_no_address(following)
+                given.append(following)
         return super().parse_args(ctx, [*given, *args[end:]])
+
+
+def _check_is_no_address(word: str) -> None:
+    """Raise where what follows `--ray` is meant for an address, most likely."""
+    import glob
+
+    from tempseg.errors import ConfigError
+
+    if not word.startswith("-") and not glob.has_magic(word) and not Path(word).exists():
+        raise ConfigError(
+            f"--ray {word}: neither a cluster's HOST:PORT, auto or local, nor a source that is "
+            "there"
+        )
 
 
 def run_command(
@@ -261,7 +276,8 @@ class _Request:
             self._print(summary_table(outcomes))
         failed = sum(outcome.error is not None for outcome in outcomes)
         if failed:
-            fail(f"{failed} of {len(outcomes)} inputs failed; the others are done", status=1)
+            others = "; the others are done" if failed < len(outcomes) else ""
+            fail(f"{failed} of {len(outcomes)} inputs failed{others}", status=1)
 
     def left_behind(self) -> str:
         """Return what is there after an interruption, and how to go on."""

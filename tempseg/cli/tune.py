@@ -120,7 +120,7 @@ def tune_command(
         fail(
             "interrupted; what was recorded and asked is kept: run the same again to go on from "
             "there",
-            status=2,
+            status=1,
         )
     if not quiet:
         try:
@@ -133,11 +133,15 @@ def tune_command(
     choice = tuning.choice
     if not choice.reached:
         fail(
-            f"target {choice.target} is out of reach of the {tuning.notes.tried} configs tried; "
+            f"target {choice.target} is out of reach of the {_counted(tuning.notes.tried)} tried; "
             f"the nearest, {choice.measured.trial.name}, comes to {_value(tuning)} and is in "
             f"{out / 'best.toml'}",
             status=1,
         )
+
+
+def _counted(configs: int) -> str:
+    return "1 config" if configs == 1 else f"{configs} configs"
 
 
 def _configs(tuning: Tuning) -> Table:

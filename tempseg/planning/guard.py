@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from tempseg.build import build_segmenter, build_source
 from tempseg.config import Config, load_config
@@ -16,17 +17,27 @@ WARM_UP, MEASURED = range(24), range(96)
 """Frames that compile and load what a run needs, and frames whose time counts."""
 
 
-def guarded(source: str, config: Config) -> Config:
+def guarded(source: str, config: Config, *, earlier: Mapping[str, object] | None = None) -> Config:
     """Return the config, with policy `every` where the model is cheaper than carrying its answer.
 
     A stretch at the source's start is really run, twice: once to warm up. What is decided by the
     clock is written into the config, so that its record gives the same labels again.
+
+    Parameters
+    ----------
+    source : str
+    config : Config
+    earlier : mapping, optional
+        The keys of the run that is gone on with, whose decision stands.
 
     Raises
     ------
     SourceError, ModelError
         When one of them cannot be used.
     """
+    if earlier is not None:
+        decided = earlier.get("keyframe.guard") and earlier.get("keyframe.policy") == "every"
+        return _on_every_frame(config) if decided else config
     opened = build_source(source, config)
     try:
         segmenter = build_segmenter(config, source=opened)
@@ -50,4 +61,8 @@ def guarded(source: str, config: Config) -> Config:
         call_ms,
         carrying_ms,
     )
+    return _on_every_frame(config)
+
+
+def _on_every_frame(config: Config) -> Config:
     return load_config(overrides=config.set_keys() | {"keyframe.policy": "every"})

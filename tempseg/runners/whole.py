@@ -29,7 +29,7 @@ from tempseg.runners.trace import Trace
 from tempseg.runners.work import SeamError
 from tempseg.types import VideoInfo
 
-__all__ = ["FinishedRun", "run_source"]
+__all__ = ["FinishedRun", "made_before", "run_source"]
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +113,14 @@ def run_source(
             _log.warning("%s; it is run again in one chunk", error)
         with InProcess(plan, segmenter, trace=trace) as executor:
             return run.through(executor, in_one=True)
+
+
+def made_before(folder: RunFolder) -> Mapping[str, object] | None:
+    """Return what the run in a folder, finished or not, was made of; none where there is none."""
+    if folder.finished:
+        _, before, _ = read_totals(folder.path / "run.json")
+        return before
+    return Ledger(folder.partial).stored()
 
 
 def _executor(plan: ChunkPlan, segmenter: Segmenter | None, trace: Trace | None) -> ChunkExecutor:
@@ -260,14 +268,8 @@ class _Run:
         self._finished_frames += record.frames
 
     def _refuse_changes(self, made: Mapping[str, object]) -> None:
-        if self._folder.finished:
-            _, before, _ = read_totals(self._folder.path / "run.json")
-        else:
-            stored = Ledger(self._folder.partial).stored()
-            if stored is None:
-                return
-            before = stored
-        found = changes(before, made)
+        before = made_before(self._folder)
+        found = [] if before is None else changes(before, made)
         if found:
             raise ConfigError(
                 f"{self._folder.path}: cannot be resumed, for it was made otherwise: "

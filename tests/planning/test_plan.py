@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -218,3 +220,26 @@ def test_keyframes_of_a_real_video_are_those_of_the_run(shared, tmp_path, name):
     plan = tempseg.plan(video, config=config)
     tempseg.run(video, tmp_path / "run", model="street", config=config)
     assert [(k.index, k.reason.value) for k in plan.keyframes] == _keyframes(tmp_path / "run")
+
+
+def test_ctrl_c_says_that_it_was_interrupted_and_ends_with_1(street, tmp_path):
+    (tmp_path / "asked.py").write_text(
+        "import time\nfrom pathlib import Path\nimport numpy as np\n"
+        "def model(image):\n"
+        "    Path('asked').touch()\n"
+        "    time.sleep(0.1)\n"
+        "    return np.zeros(image.shape[:2], np.uint8)\n"
+        "model.classes = ('all',)\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tempseg", "plan", str(street / "video.mp4"), "--quiet",
+         "--model", "python:asked:model", "--set", "keyframe.policy=every"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, process_group=0,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])},
+    )  # fmt: skip
+    while not (tmp_path / "asked").exists():
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGINT)
+    _, told = running.communicate(timeout=20)
+    assert (running.returncode, told) == (1, "error: interrupted\n")

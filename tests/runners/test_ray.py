@@ -389,14 +389,23 @@ def test_profiling_follows_one_process(material, tmp_path):
         (["--ray", "--no-overlay", "clip.mp4"], "local", ["clip.mp4"]),
         (["--ray", "[::1]:6379", "a.mp4", "b.mp4"], "[::1]:6379", ["a.mp4", "b.mp4"]),
         (["--ray", "--", "auto"], "local", ["auto"]),
+        (["--ray", "*.mp4"], "local", ["*.mp4"]),
         (["clip.mp4"], None, ["clip.mp4"]),
     ],
 )
 def test_ray_takes_an_address_or_none_before_sources_and_after(
-    given, address, sources, monkeypatch
+    given, address, sources, monkeypatch, tmp_path
 ):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip.mp4").touch()
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert _parsed(given) == (address, sources)
+
+
+def test_a_word_after_ray_that_is_neither_address_nor_source_is_told_at_once():
+    told = r"--ray head: neither a cluster's HOST:PORT, auto or local, nor a source that is there"
+    with pytest.raises(ConfigError, match=told):
+        _parsed(["clip.mp4", "--ray", "head"])
 
 
 def test_ray_alone_means_the_cluster_that_the_environment_names(monkeypatch):
