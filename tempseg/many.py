@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +160,8 @@ def _names(sources: Sequence[str]) -> list[str]:
     --------
     >>> _names(["a/day.mp4", "b/day.mp4", "night.mov", "night.mp4"])
     ['a-day.mp4', 'b-day.mp4', 'night.mov', 'night.mp4']
+    >>> _names(["day.mp4", "Day.mp4", "night[1].mp4", "night_1_.mp4"])
+    ['day.mp4', 'Day.mp4-2', 'night_1_.mp4', 'night_1_.mp4-2']
     """
     places = [Path(os.path.abspath(source)) for source in sources]
     twice = [place for place, count in Counter(places).items() if count > 1]
@@ -177,7 +180,20 @@ def _names(sources: Sequence[str]) -> list[str]:
         # Names differ on all file systems, those included that know no capitals.
         counts = Counter(name.lower() for name in chosen)
         open_places = [i for i in open_places if counts[chosen[i].lower()] > 1]
+    # Beside one another, and alike but for capitals or what no folder's name may have.
+    taken = {name.lower() for i, name in enumerate(chosen) if i not in open_places}
+    for index in open_places:
+        chosen[index] = _free(_plain(places[index].name), taken)
+        taken.add(chosen[index].lower())
     return chosen
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """Return a name, with a number where it is taken."""
+    if name.lower() not in taken:
+        return name
+    numbered = (f"{name}-{n}" for n in itertools.count(2))
+    return next(other for other in numbered if other.lower() not in taken)
 
 
 def _plain(name: str) -> str:

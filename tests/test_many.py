@@ -11,7 +11,7 @@ import pytest
 
 import tempseg
 from tempseg.errors import ConfigError, SourceError
-from tempseg.many import expand_inputs, read_list
+from tempseg.many import _names, expand_inputs, read_list
 
 from .video.clips import write_clip
 
@@ -109,3 +109,40 @@ def test_where_all_failed_none_is_said_to_be_done(clips):
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "error: 2 of 2 inputs failed"
+
+
+def test_no_two_inputs_share_a_folder_whatever_their_names():
+    names = ["c/t[1].mp4", "c/t_1_.mp4", "c/x.mp4", "c/X.mp4", "d/x.mp4", "c/x.mp4-2"]
+    chosen = _names(names)
+    assert len({name.lower() for name in chosen}) == len(names)
+    assert chosen == ["t_1_.mp4", "t_1_.mp4-2", "x.mp4", "X.mp4-3", "d-x.mp4", "x.mp4-2"]
+
+
+def test_a_finished_run_whose_reader_has_left_has_not_failed(clips):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "tempseg", "run", "b/one.mp4", "--model", MODEL, "--out", "unread",
+         "--no-report", "--no-overlay"],
+        cwd=clips, env=environment, stdout=writer, stderr=subprocess.PIPE, text=True, check=False,
+        timeout=120,
+    )  # fmt: skip
+    os.close(writer)
+    assert "Error" not in done.stderr
+    assert done.returncode == 0
+    assert (clips / "unread" / "run.json").exists()
+
+
+def test_names_that_stdout_cannot_show_are_escaped(clips):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (clips / "日.mp4").write_bytes((clips / "b" / "one.mp4").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "tempseg", "run", "日.mp4", "--model", MODEL, "--out", "escaped",
+         "--no-report", "--no-overlay"],
+        cwd=clips, env=environment | ascii_only | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "6" in done.stdout

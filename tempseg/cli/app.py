@@ -20,6 +20,7 @@ from tempseg.cli.probe import probe_command
 from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
 from tempseg.cli.run import RunCommand, run_command
+from tempseg.cli.stdout import take_any_text
 from tempseg.cli.tune import tune_command
 from tempseg.errors import ModelTimeoutError, RunError, TempsegError
 from tempseg.memory import collect_seldom
@@ -129,6 +130,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[_ToStderr()]
     )
+    take_any_text()
     collect_seldom()
     earlier = threading.enumerate()
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tempseg.cli.options import ConfigFile, Debug, Settings
+from tempseg.cli.stdout import console
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -48,8 +49,6 @@ def demo_command(
     debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Run the embedded model on the embedded clip, with few keyframes and on every frame."""
-    from rich.console import Console
-
     from tempseg.cli.models import pull_for_run
     from tempseg.cli.progress import ScoringBar
     from tempseg.config import load_config
@@ -71,7 +70,7 @@ def demo_command(
     if quiet:
         return
     try:
-        Console().print(demo_table(summary))
+        console().print(demo_table(summary))
         for line in closing_words(summary):
             typer.echo(line)
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tempseg.cli.options import Debug
+from tempseg.cli.stdout import console
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -232,8 +233,6 @@ def _tell(
     quiet: bool,
 ) -> None:
     """Write the JSON object where it is wanted, and print the tables."""
-    from rich.console import Console
-
     from tempseg.evaluation.whole_file import write_whole
 
     if json_file is not None and json_file != "-":
@@ -242,11 +241,11 @@ def _tell(
         if json_file == "-":
             typer.echo(text)
         elif not quiet:
-            console = Console()
-            console.print(_figure_table(columns))
+            stdout = console()
+            stdout.print(_figure_table(columns))
             for evaluation in evaluations:
-                console.print()
-                console.print(_settings_table(evaluation))
+                stdout.print()
+                stdout.print(_settings_table(evaluation))
     except OSError as error:
         raise OutputError(f"stdout: cannot be written: {error.strerror}") from error
 

@@ -17,7 +17,9 @@ _GRACE_S = 0.1
 def fail(message: str, *, status: int) -> NoReturn:
     """Say why on one line of stderr and exit."""
     line = " ".join(message.split())
-    sys.stderr.write(f"error: {line}\n")
+    # Closed, or on a full disk: the status tells.
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"error: {line}\n")
     raise SystemExit(status)
 
 

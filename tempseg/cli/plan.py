@@ -12,6 +12,7 @@ import typer
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
 from tempseg.cli.options import ConfigFile, Debug, End, Settings, Start
+from tempseg.cli.stdout import console
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ def plan_command(
     debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Tell what a run would take: keyframes, time, disk and memory. Nothing is kept."""
-    from rich.console import Console
     from rich.markup import escape
 
     from tempseg.api import plan as plan_run
@@ -89,7 +89,7 @@ def plan_command(
         table = _table(found, out)
         if (refused := _refused(out, overwrite=overwrite)) is not None:
             table.add_row("refused", escape(f"by a run: {refused}"))
-        Console().print(table)
+        console().print(table)
     except OSError as error:
         fail(f"stdout takes no text: {error.strerror}", status=1)
 

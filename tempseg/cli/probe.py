@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tempseg.cli.options import Debug
+from tempseg.cli.stdout import console
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def probe_command(
         if quiet:
             typer.echo(found.block, nl=False)
         else:
-            _print(Console(), found)
+            _print(console(), found)
     except OSError as error:
         raise OutputError(f"stdout: cannot be written: {error.strerror}") from error
     if json_file is not None:

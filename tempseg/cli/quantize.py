@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from tempseg.cli.options import ConfigFile, Debug, Settings
+from tempseg.cli.stdout import console
 from tempseg.errors import OutputError, RunError
 
 if TYPE_CHECKING:
@@ -117,13 +118,12 @@ def _own_stderr() -> Iterator[IO[str] | None]:
 
 
 def _print(made: Quantisation) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    console.print(_figures(made))
-    console.print()
+    stdout = console()
+    stdout.print(_figures(made))
+    stdout.print()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -139,7 +139,7 @@ def _print(made: Quantisation) -> None:
             table.add_row("note", f"{model.kind} {doubt}")
     for model in made.models:
         table.add_row("written", escape(str(model.path)))
-    console.print(table)
+    stdout.print(table)
 
 
 def _figures(made: Quantisation) -> Table:

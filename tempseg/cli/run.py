@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
 from tempseg.cli.options import ConfigFile, Debug, End, Model, Settings, Start
+from tempseg.cli.stdout import console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -302,10 +303,8 @@ class _Request:
             return run_video(source, folder, observer=bar, auditor=bar.audit, **options)
 
     def _print(self, table: Table) -> None:
-        from rich.console import Console
-
         try:
-            Console().print(table)
+            console().print(table)
         except OSError as error:
             fail(
                 f"the results are in {self._out}, but stdout takes no text: {error.strerror}",

@@ -11,6 +11,7 @@ import typer
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
 from tempseg.cli.options import Debug, End, Model, Start
+from tempseg.cli.stdout import console
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
@@ -84,8 +85,6 @@ def tune_command(
     debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Try configs on one recording: best.toml, tune.json, tune.html and pareto.svg in DIR."""
-    from rich.console import Console
-
     from tempseg.cli.progress import ScoringBar
     from tempseg.config import load_config
     from tempseg.trade_off import tune
@@ -124,10 +123,10 @@ def tune_command(
         )
     if not quiet:
         try:
-            console = Console()
-            console.print(_configs(tuning))
-            console.print()
-            console.print(_closing(tuning, out))
+            stdout = console()
+            stdout.print(_configs(tuning))
+            stdout.print()
+            stdout.print(_closing(tuning, out))
         except OSError as error:
             raise OutputError(f"stdout: cannot be written: {error.strerror}") from error
     choice = tuning.choice

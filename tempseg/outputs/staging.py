@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ __all__ = ["CHUNKS", "RunFolder", "new_folder"]
 PARTIAL = "partial"
 CHUNKS = "chunks"
 """The folder of the chunks, in that of the unfinished run."""
+
+DONE = ".partial-done"
+"""What that folder is called once everything is in place, until it is removed."""
 
 LOCK = "lock"
 RECORD = "run.json"
@@ -54,11 +58,16 @@ class RunFolder:
             raise OutputError(f"{self.path}: cannot be a folder: {error.strerror}") from error
 
     def _check(self, *, overwrite: bool) -> None:
+        if self.path.is_symlink() and not self.path.exists():
+            raise OutputError(
+                f"{self.path}: is a link to nothing that is there; remove it or choose another "
+                "--out"
+            )
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path}: is a file, expected a folder for the results")
         if not self.path.is_dir():
             return
-        held = sorted(entry.name for entry in self.path.iterdir())
+        held = sorted(entry.name for entry in self.path.iterdir() if entry.name != DONE)
         resumes = self._resume and (self.unfinished or self.finished)
         if held and not overwrite and not resumes:
             what = "an unfinished run (partial)" if held == [PARTIAL] else held[0]
@@ -79,9 +88,9 @@ class RunFolder:
 
     def would_replace(self, file: str | Path) -> bool:
         """Tell whether a file is one that this run would write."""
-        here = {(self.path / name).resolve() for name in FILES}
-        here |= {(self.partial / name).resolve() for name in FILES}
-        return Path(file).resolve() in here
+        places = [folder / name for folder in (self.path, self.partial) for name in FILES]
+        # Path.resolve fails on links that go round in circles.
+        return os.path.realpath(file) in {os.path.realpath(place) for place in places}
 
     @property
     def partial(self) -> Path:
@@ -108,6 +117,7 @@ class RunFolder:
         """
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
+            self.sweep()
             self._lock = (self.partial / LOCK).open("wb")
             try:
                 # The system lets go of it however the process ends.
@@ -141,9 +151,15 @@ class RunFolder:
             for name in FILES:
                 if (self.partial / name).exists():
                     (self.partial / name).replace(self.path / name)
-            shutil.rmtree(self.partial)
+            # At once: whoever is killed while thousands of chunks are removed has a finished run.
+            self.partial.rename(self.path / DONE)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be completed: {error.strerror}") from error
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what a finished run no longer needs."""
+        shutil.rmtree(self.path / DONE, ignore_errors=True)
 
     def discard(self) -> None:
         """Remove what this run wrote, and the folder if the run made it."""

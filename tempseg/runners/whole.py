@@ -169,6 +169,7 @@ class _Run:
         if self._resume:
             self._refuse_changes(made)
             if self._folder.finished:
+                self._folder.sweep()
                 totals, _, assumptions = read_totals(self._folder.path / "run.json")
                 return FinishedRun(self._folder.path, self._plan.video, totals, assumptions)
         partial = self._folder.open()

@@ -101,6 +101,37 @@ def test_finished_chunks_are_kept_and_the_rest_is_done(material, whole, stopped,
         assert totals[0][name] == totals[1][name]
 
 
+def test_a_run_that_is_killed_while_it_clears_up_is_finished(
+    material, whole, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+
+    def killed(folder, **_):
+        if not Path(folder).exists():
+            return
+        (Path(folder) / "chunks" / "00000" / "masks.mkv").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tempseg.outputs.staging.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            material.run(out)
+    assert sorted(os.listdir(out)) == sorted([".partial-done", *os.listdir(whole)])
+    assert _redone(material, out, monkeypatch) == []
+    assert digest(out) == digest(whole)
+    assert sorted(os.listdir(out)) == sorted(os.listdir(whole))
+    with pytest.raises(OutputError, match=r"already holds frames\.csv"):
+        material.run(out)
+
+
+@pytest.mark.parametrize("target", ["loop", "nowhere"])
+def test_a_link_to_nothing_is_no_folder_for_results(material, tmp_path, target):
+    out = tmp_path / "loop"
+    out.symlink_to(tmp_path / target)
+    with pytest.raises(OutputError, match=r"loop: is a link to nothing that is there"):
+        material.run(out)
+
+
 def _truncate(chunks):
     path = chunks / "00001" / "masks.mkv"
     with path.open("r+b") as file:
