@@ -43,6 +43,13 @@ class FrameSource(Protocol):
     def damaged(self) -> int:
         """Corrupt packets and frames met so far: skipped, or as the decoder concealed them."""
 
+    @property
+    def restarts(self) -> tuple[int, ...]:
+        """How far times are moved, in ticks, since each restart of the clock met so far.
+
+        Joined recordings have them: what comes after follows on.
+        """
+
     def __iter__(self) -> Iterator[Frame]:
         """Read from the start; a source is read once.
 

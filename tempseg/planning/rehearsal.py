@@ -156,6 +156,10 @@ class _Part:
     def damaged(self) -> int:
         return self._source.damaged
 
+    @property
+    def restarts(self) -> tuple[int, ...]:
+        return self._source.restarts
+
     def __iter__(self) -> Iterator[Frame]:
         self.began_s = time.perf_counter()
         for place, frame in enumerate(self._source):

@@ -41,6 +41,8 @@ class ChunkRecord:
     frames : int
     keyframe_reasons : mapping of reason to number of keyframes
     damaged : int
+    restarts : tuple of int
+        How far times are moved, in ticks, since each restart of the source's clock.
     first_s, last_s : float
         Times of its first and last frame.
     opening : Seam
@@ -71,6 +73,7 @@ class ChunkRecord:
     frames: int
     keyframe_reasons: Mapping[str, int]
     damaged: int
+    restarts: tuple[int, ...]
     first_s: float
     last_s: float
     opening: Seam
@@ -107,6 +110,6 @@ class ChunkRecord:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         found["opening"] = Seam(**found["opening"])
         found["closing"] = None if found["closing"] is None else Seam(**found["closing"])
-        for name in ("closing_row", "assumptions"):
+        for name in ("restarts", "closing_row", "assumptions"):
             found[name] = tuple(found[name])
         return cls(**found)

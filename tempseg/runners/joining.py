@@ -77,7 +77,9 @@ class RunJoiner:
         first_s = record.opening.pts * self._plan.video.time_base
         self._masks.add(str(folder / "masks.mkv"), first_s=first_s)
         if self._overlay is not None:
-            self._overlay.add(str(folder / "overlay.mp4"), first_s=first_s)
+            tick_s = self._plan.video.time_base
+            moved = [ticks * tick_s for ticks in record.restarts]
+            self._overlay.add(str(folder / "overlay.mp4"), first_s=first_s, moved_s=moved)
         shift = self.frames - record_first(self._plan, record) if self._plan.renumbers else 0
         opened = self._add_rows(folder / "frames.csv", shift=shift)
         self._count(record, opened)

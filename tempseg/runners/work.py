@@ -285,6 +285,7 @@ class ChunkRunner:
             frames=tally.frames,
             keyframe_reasons=tally.reasons,
             damaged=job.source.damaged,
+            restarts=job.source.restarts,
             first_s=tally.first_s,
             last_s=tally.last_s,
             opening=job.opening,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +17,8 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
 
+from tempseg.video.container import open_input
+
 __all__ = ["AudioTracks"]
 
 _log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ _AAC_RATES = frozenset(
 _FALLBACK_RATE = 48000
 # Packets before the part that a decoder needs to be in step at its beginning.
 _RUN_UP_S = 1
+# Sound ends sooner or later than the pictures, by no more than this.
+_NEAR_S = 1
 
 
 @dataclass(slots=True)
@@ -41,6 +44,11 @@ class _Track:
     resampler: AudioResampler | None
     last_dts: int | None = None
     next_pts: int | None = None
+    restarts: int = 0
+    """Times that its clock has started again."""
+    last_s: Fraction | None = None
+    end_s: Fraction | None = None
+    """Where its last packet begins and ends, once moved."""
 
 
 class AudioTracks:
@@ -72,13 +80,14 @@ class AudioTracks:
         self._begin = Fraction(0)
         self._end: Fraction | None = None
         self._shift = Fraction(0)
+        self._moved = [Fraction(0)]
         self._tracks: dict[int, _Track] = {}
         self._output: OutputContainer | None = None
         self._packets: Iterator[Packet[AudioStream]] = iter(())
         self._ahead: Packet[AudioStream] | None = None
         self._container: InputContainer | None = None
         try:
-            self._container = av.open(os.path.abspath(self._path), "r", metadata_errors="replace")
+            self._container = open_input(self._path)
         except av.error.FFmpegError as error:
             _log.warning("%s: carried without its sound (%s)", self._path, error.strerror)
 
@@ -108,6 +117,14 @@ class AudioTracks:
         if self._tracks:
             self._packets = self._read()
             self._ahead = next(self._packets, None)
+
+    def follow(self, moved_s: Sequence[Fraction]) -> None:
+        """Take note of how far pictures are moved since each restart of the clock, in seconds.
+
+        Sound is moved as far where its own clock starts again. To be told before the pictures go
+        by.
+        """
+        self._moved += moved_s
 
     def advance(self, until_s: Fraction) -> None:
         """Mux the sound before a time of the output's."""
@@ -176,9 +193,31 @@ class AudioTracks:
         try:
             for packet in self._container.demux(streams):
                 if packet.size:
+                    self._move(packet)
                     yield packet
         except av.error.FFmpegError as error:
             _log.warning("%s: the rest of its sound is lost (%s)", self._path, error.strerror)
+
+    def _move(self, packet: Packet[AudioStream]) -> None:
+        """Move a packet as far as the pictures around it."""
+        track, time = self._tracks[packet.stream.index], _time_of(packet)
+        if time is None or len(self._moved) == 1:
+            return
+        if track.last_s is not None and time + self._moved[track.restarts] <= track.last_s:
+            # Back in time: the clock has started again, if that makes it follow on.
+            for restarts in range(track.restarts + 1, len(self._moved)):
+                if abs(time + self._moved[restarts] - (track.end_s or 0)) < _NEAR_S:
+                    track.restarts = restarts
+                    break
+        moved = self._moved[track.restarts]
+        base = packet.time_base
+        track.last_s = time + moved
+        track.end_s = track.last_s + (packet.duration or 0) * base
+        ticks = round(moved / base)
+        if packet.pts is not None:
+            packet.pts += ticks
+        if packet.dts is not None:
+            packet.dts += ticks
 
     def _mux(self, packet: Packet[AudioStream]) -> None:
         track = self._tracks[packet.stream.index]
@@ -284,7 +323,7 @@ def _keep_language(source: AudioStream, output: AudioStream) -> None:
 def _mp4_takes(path: str, stream: AudioStream) -> bool:
     """Tell whether a file of this stream's first packets alone can be written."""
     try:
-        with av.open(os.path.abspath(path), "r", metadata_errors="replace") as source:
+        with open_input(path) as source:
             twin = source.streams[stream.index]
             assert isinstance(twin, AudioStream)
             target = av.open(io.BytesIO(), "w", format="mp4")

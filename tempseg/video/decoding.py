@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tempseg.errors import SourceError
+from tempseg.video.container import open_input
 
 __all__ = ["PtsRange", "VideoDecoder"]
 
@@ -180,9 +180,8 @@ def _open_stream(path: str) -> tuple[InputContainer, VideoStream]:
 
 
 def _open(path: str) -> InputContainer:
-    # The absolute path keeps FFmpeg from reading `a:b.mp4` as a protocol.
     try:
-        return av.open(os.path.abspath(path), "r", metadata_errors="replace")
+        return open_input(path)
     except av.error.PermissionError as error:
         raise SourceError(f"{path}: no permission to read it; change its permissions") from error
     except av.error.FFmpegError as error:

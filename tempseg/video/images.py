@@ -106,6 +106,11 @@ class ImageSource:
         return self._damaged
 
     @property
+    def restarts(self) -> tuple[int, ...]:
+        """None: images have no clock."""
+        return ()
+
+    @property
     def paths(self) -> list[str]:
         """The images of the part, in their order."""
         return [path for _, path in self._paths]

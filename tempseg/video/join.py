@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
@@ -59,8 +60,13 @@ class VideoJoiner(Writer):
         self._reordered = 0
         self._last_dts: int | None = None
 
-    def add(self, path: str, *, first_s: Fraction) -> None:
-        """Append a file whose first frame is shown at a time of the source's."""
+    def add(self, path: str, *, first_s: Fraction, moved_s: Sequence[Fraction] = ()) -> None:
+        """Append a file whose first frame is shown at a time of the source's.
+
+        `moved_s` says how far its frames were moved since each restart of the source's clock.
+        """
+        if self._audio is not None:
+            self._audio.follow(moved_s)
         try:
             with av.open(os.path.abspath(path), "r") as source:
                 self._append(source, path, first_s)

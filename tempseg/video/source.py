@@ -140,6 +140,11 @@ class VideoSource:
         return self._decoder.damaged
 
     @property
+    def restarts(self) -> tuple[int, ...]:
+        """How far times are moved, in ticks, since each restart of the clock met so far."""
+        return self._timeline.restarts
+
+    @property
     def range(self) -> PtsRange:
         """The times that are read."""
         return self._range
@@ -237,10 +242,10 @@ class VideoSource:
     def _placed(
         self, head: VideoFrame | None, decoded: Iterator[VideoFrame], origin: int
     ) -> Iterator[tuple[VideoFrame, int]]:
-        timeline = Timeline(self._step, first=origin)
+        self._timeline = Timeline(self._step, first=origin)
         while head is not None:
             following = next(decoded, None)
-            pts = timeline.place(
+            pts = self._timeline.place(
                 head.pts,
                 duration=head.duration or 0,
                 following=None if following is None else following.pts,

@@ -39,8 +39,14 @@ class Timeline:
         self._step = max(1, step)
         self._first = first
         self._offset = 0
+        self._restarts: list[int] = []
         self._last: int | None = None
         self._wanted = first
+
+    @property
+    def restarts(self) -> tuple[int, ...]:
+        """How far times are moved, in ticks, since each restart of the clock so far."""
+        return tuple(self._restarts)
 
     def place(self, pts: int | None, *, duration: int = 0, following: int | None = None) -> int:
         """Return the time of the next frame.
@@ -80,6 +86,7 @@ class Timeline:
             return self._fit(last, after) if outlier else own
         if after is not None and own < after <= last:
             self._offset += self._wanted - own
+            self._restarts.append(self._offset)
             return self._wanted
         if after == own:
             return last + 1
