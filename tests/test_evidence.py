@@ -101,3 +101,105 @@ def test_motion_that_returns_is_not_occluded_and_motion_that_does_not_is():
     onto = MotionField(0, 1, _shift(5))
     assert evidence.occluded(onto, MotionField(1, 0, _shift(-5))) == 0
     assert evidence.occluded(onto, MotionField(1, 0, _shift(0))) == 1
+
+
+def test_a_residual_is_that_of_what_was_in_sight():
+    error = np.array([[10, 20], [evidence.OUTSIDE, 30]], np.uint8)
+    assert evidence.typical_residual(error) == 20
+    assert evidence.outside(error) == 0.25
+    nothing = np.full((2, 2), evidence.OUTSIDE, np.uint8)
+    assert evidence.typical_residual(nothing) == evidence.OUTSIDE
+
+
+def _panned():
+    """Return a picture, the same panned by a quarter of its width, and the motion between."""
+    luma = _picture()
+    target = _picture(1)
+    target[:, :96] = luma[:, 32:]
+    return luma, target, MotionField(0, 1, _shift(32))
+
+
+def test_what_comes_from_outside_is_drift_but_not_drift_in_sight():
+    luma, target, pan = _panned()
+    fit = misfit(_anchor(luma, _labels()), pan, target, 2.0)
+    assert evidence.outside(fit.residual) == pytest.approx(0.25, abs=0.01)
+    drift, inside = evidence.unexplained(target, luma, pan, fit)
+    assert drift == pytest.approx(0.25, abs=0.02)
+    assert inside < 0.02
+
+
+def test_a_flat_area_in_another_light_is_no_drift():
+    luma = np.full(SIZE, 90, np.uint8)
+    anchor, still = _anchor(luma, _labels()), no_motion(0, luma)
+    brighter = np.full(SIZE, 160, np.uint8)
+    fit = misfit(anchor, still, brighter, 2.0)
+    assert evidence.unexplained(brighter, luma, still, fit) == (0.0, 0.0)
+
+
+def test_border_error_is_the_root_of_the_mean_share_of_full_white_over_the_classes():
+    luma = _picture()
+    anchor, still = _anchor(luma, _labels()), no_motion(0, luma)
+    error = np.zeros(SIZE, np.uint8)
+    error[:, 62:64] = 201
+    # One class of two, and of its 64 columns two; one gray level is noise.
+    expected = (200 * 2 / 64 / 2 / 255) ** 0.5
+    assert evidence.border_error(anchor, still, error, SIZE) == pytest.approx(expected)
+
+
+def test_borders_reach_as_far_on_finer_labels():
+    luma = _picture()
+    fine = np.ones((2 * SIZE[0], 2 * SIZE[1]), np.uint8)
+    fine[:, 128:] = 2
+    anchor, still = _anchor(luma, fine), no_motion(0, luma)
+    error = np.zeros(SIZE, np.uint8)
+    error[:, 60] = 200
+    assert evidence.border_error(anchor, still, error, SIZE) > 0
+
+
+def test_a_speck_does_not_rule_the_error_at_borders():
+    luma = _picture()
+    labels = np.ones(SIZE, np.uint8)
+    labels[40:42, 60:62] = 2
+    anchor, still = _anchor(luma, labels), no_motion(0, luma)
+    error = np.zeros(SIZE, np.uint8)
+    error[40:42, 60:62] = 201
+    assert 0.1 < evidence.border_error(anchor, still, error, SIZE) < 0.3
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_void_counts_neither_at_borders_nor_as_churn(dtype):
+    luma, void = _picture(), np.iinfo(dtype).max
+    still = no_motion(0, luma)
+    half = np.ones(SIZE, dtype)
+    half[:, 64:] = void
+    error = np.zeros(SIZE, np.uint8)
+    error[:, 64:66] = 200
+    assert evidence.border_error(_anchor(luma, half), still, error, SIZE) == 0
+    whole = np.ones(SIZE, dtype)
+    assert evidence.churn(_anchor(luma, half), still, _anchor(luma, half), SIZE) == 0
+    assert evidence.churn(_anchor(luma, whole), still, _anchor(luma, half), SIZE) == 0.5
+    nothing = _anchor(luma, np.full(SIZE, void, dtype))
+    assert evidence.churn(nothing, still, nothing, SIZE) == 0
+
+
+def test_a_class_that_went_is_churn_and_a_speck_that_went_is_none():
+    luma = _picture()
+    still, plain = no_motion(0, luma), np.ones(SIZE, np.uint8)
+    for rows, churn in ((48, 0.75), (1, None)):
+        labels = plain.copy()
+        labels[:rows, : 128 if rows > 1 else 4] = 2
+        found = evidence.churn(_anchor(luma, labels), still, _anchor(luma, plain), SIZE)
+        assert found == pytest.approx(churn) if churn else 0 < found < 0.01
+
+
+def test_motion_that_misses_by_much_more_than_a_tenth_is_occluded():
+    onto = MotionField(0, 1, _shift(20))
+    assert evidence.occluded(onto, MotionField(1, 0, _shift(-19))) == 0
+    assert evidence.occluded(onto, MotionField(1, 0, _shift(-12))) == 1
+
+
+def test_a_negative_of_the_picture_has_changed_no_more_than_altogether():
+    luma = _picture()
+    luma[:, :64] = 255 - luma[:, :64]
+    found = evidence.scene_change(_picture(), luma, no_motion(0, luma))
+    assert found == pytest.approx(0.5, abs=0.1)

@@ -18,6 +18,7 @@ from tempseg.policies import (
     SharePolicy,
     SpanPolicy,
 )
+from tempseg.policies.spacing import Spacing, evened, mean_border, place
 
 QUIET = Evidence(1, 0.0, 0.0, 0.0, 0.0)
 BORDERS = st.lists(st.floats(0, 1), min_size=1, max_size=300)
@@ -31,6 +32,7 @@ BORDERS = st.lists(st.floats(0, 1), min_size=1, max_size=300)
         (IntervalPolicy(1), True, True),
         (AdaptivePolicy(), False, False),
         (AdaptivePolicy(limits=Limits(4, 4)), True, False),
+        (AdaptivePolicy(limits=Limits(1, 1)), True, True),
         (SharePolicy(0.1), False, False),
         (SharePolicy(1.0), False, True),
         (SpanPolicy(), False, False),
@@ -77,6 +79,11 @@ def test_limits_hold_whatever_the_evidence(kind, doubt, age):
 def test_limits_that_cross_are_refused(shortest, longest):
     with pytest.raises(ValueError, match="expected 1 <= shortest <= longest"):
         Limits(shortest, longest)
+
+
+def test_an_interval_of_no_frame_is_refused():
+    with pytest.raises(ValueError, match="interval is 0, expected at least 1"):
+        IntervalPolicy(0)
 
 
 def test_a_verdict_within_the_limits_passes_as_it_is():
@@ -165,3 +172,183 @@ def test_the_first_keyframes_of_a_budget_do_not_wait_for_all_of_the_doubt():
     assert policy.decide(replace(known, age=20)).reason is None
     spent = replace(quiet, keyframes=9)
     assert policy.decide(replace(spent, age=20)).reason is None
+
+
+@pytest.mark.parametrize(
+    ("drift", "doubt", "verdict"),
+    [
+        (0.10, 1.0, Verdict(None, "drift", 0.15)),
+        (0.10, 1.9, Verdict(None, "doubt", 2.0)),
+        (0.15, 0.0, Verdict(None, "drift", 0.15)),
+        (0.16, 2.05, Verdict(KeyframeReason.DRIFT, "drift", 0.15)),
+        (0.16, 2.2, Verdict(KeyframeReason.DOUBT, "doubt", 2.0)),
+    ],
+)
+def test_of_drift_and_doubt_the_one_nearer_to_its_threshold_decides(drift, doubt, verdict):
+    seen = replace(QUIET, age=5, drift=drift, doubt=doubt)
+    assert AdaptivePolicy(0.15, 2.0).decide(seen) == verdict
+
+
+EAGER = Verdict(KeyframeReason.DOUBT, "doubt", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("age", "verdict"),
+    [
+        (3, Verdict(None, "age", 4)),
+        (4, EAGER),
+        (8, EAGER),
+        (9, Verdict(KeyframeReason.INTERVAL, "age", 9)),
+    ],
+)
+def test_a_verdict_says_which_limit_overruled_it(age, verdict):
+    assert Limits(4, 9).apply(EAGER, replace(QUIET, age=age)) == verdict
+
+
+def test_a_verdict_that_asks_for_nothing_is_not_overruled_for_coming_early():
+    calm = Verdict(None, "doubt", 2.0)
+    assert Limits(4, 9).apply(calm, replace(QUIET, age=1)) is calm
+
+
+@pytest.mark.parametrize(
+    ("side", "age", "places"),
+    [(Side.HEAD, 0, range(7)), (Side.TAIL, 0, range(3, 10)), (Side.TAIL, 2, range(1, 10))],
+)
+def test_every_place_is_allowed_that_keeps_the_shortest_interval(side, age, places):
+    span = Span(side, (0.1,) * 10, age=age)
+    limits = Limits(4, 100)
+    assert [at for at in range(10) if limits.allow(at, span) == at] == list(places)
+
+
+@pytest.mark.parametrize("kind", [SharePolicy, SpanPolicy])
+def test_no_head_is_longer_than_the_longest_interval(kind):
+    policy = replace(kind(), limits=Limits(1, 3))
+    assert kind().head(QUIET) > 2
+    assert policy.head(QUIET) == 2
+
+
+@pytest.mark.parametrize("kind", [SharePolicy, SpanPolicy])
+def test_a_keyframe_is_not_placed_too_near_the_last_whatever_the_doubt(kind):
+    policy = replace(kind(), limits=Limits(6, 100))
+    # All of the doubt is in the first frame.
+    borders = (99.0,) + (0.0,) * 19
+    assert policy.place(Span(Side.TAIL, borders)) == 5
+    assert policy.place(Span(Side.TAIL, borders, age=2)) == 3
+
+
+@pytest.mark.parametrize("kind", [SharePolicy, SpanPolicy])
+def test_doubt_of_frames_that_are_decided_already_is_shared_out_too(kind):
+    policy = replace(kind(), limits=Limits(1, 1000))
+    known = {"frames": 4000, "keyframes": 400, "mean_border": 0.1, "unrest": 0.35}
+    whole = Span(Side.TAIL, (0.05,) * 10 + (0.15,) * 40, **known)
+    rest = replace(whole, borders=whole.borders[10:], age=10, doubt=0.5)
+    assert policy.place(whole) == 10 + policy.place(rest)
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "affords"), [(10, True), (11, True), (12, False), (40, False)]
+)
+def test_a_budget_asks_for_nothing_beyond_its_share_and_two(keyframes, affords):
+    policy = SharePolicy(0.1)
+    seen = replace(QUIET, age=5, doubt=99.0, frames=95, keyframes=keyframes)
+    assert (policy.decide(seen).reason is KeyframeReason.DOUBT) == affords
+    tail = Span(Side.TAIL, (2.0,) * 20, frames=95, keyframes=keyframes)
+    assert (policy.accept(tail) is not None) == affords
+
+
+def test_a_budget_opens_no_span_that_is_closed():
+    span = Span(Side.BETWEEN, (9.0,) * 20, churn=1.0, frames=1000)
+    assert SharePolicy(0.1).accept(span) is None
+
+
+def test_a_budget_that_is_overdrawn_waits_longer_and_one_that_is_saved_less():
+    seen = replace(QUIET, frames=1000, mean_border=0.1)
+    frames = [Spacing.of_share(0.1, replace(seen, keyframes=n)).frames for n in (90, 100, 110)]
+    assert frames[0] < frames[1] < frames[2]
+    assert frames[1] == pytest.approx(10)
+    spent, saved = (Spacing.of_share(0.1, replace(seen, keyframes=n)).frames for n in (999, 1))
+    assert (saved, spent) == pytest.approx((5, 20))
+
+
+@pytest.mark.parametrize("kind", [SharePolicy, SpanPolicy])
+def test_a_head_gets_the_keyframe_that_its_mirror_image_as_a_tail_gets(kind):
+    policy = replace(kind(), limits=Limits(1, 1000))
+    borders = tuple(0.05 * (1 + i % 3) for i in range(40))
+    known = {"frames": 1000, "keyframes": 50, "mean_border": 0.1}
+    tail = policy.accept(Span(Side.TAIL, borders, **known))
+    head = policy.accept(Span(Side.HEAD, borders[::-1], **known))
+    assert tail > 20
+    assert abs(head - (len(borders) - 1 - tail)) <= 1
+
+
+def test_an_end_with_half_more_doubt_than_its_part_gets_a_keyframe():
+    spacing = Spacing(10.0, 100.0)
+    assert spacing.edge(Span(Side.TAIL, (0.1,) * 52)) is None
+    assert spacing.edge(Span(Side.TAIL, (0.1,) * 53)) is not None
+    assert spacing.edge(Span(Side.TAIL, (0.1,) * 33, age=20, doubt=2.0)) is not None
+
+
+def test_an_edge_leaves_about_a_third_as_much_doubt_behind_it_as_before():
+    at = Spacing(10.0, 100.0).edge(Span(Side.TAIL, (0.1,) * 135))
+    assert at == 99
+    rest = Span(Side.TAIL, (0.1,) * 115, age=20, doubt=2.0)
+    assert Spacing(10.0, 100.0).edge(rest) == 79
+
+
+def test_of_places_that_fit_alike_the_first_is_taken():
+    assert place((1.0, 0.0, 0.0, 1.0), 1.0) == 0
+
+
+def test_a_usual_border_stands_for_a_hundred_frames_until_more_are_known():
+    assert mean_border(QUIET) == pytest.approx(0.16)
+    assert mean_border(replace(QUIET, frames=100, mean_border=0.1)) == pytest.approx(0.13)
+    assert mean_border(replace(QUIET, frames=300, mean_border=0.1)) == pytest.approx(0.115)
+
+
+def test_evening_out_keeps_what_borders_are_on_average():
+    span = Span(Side.TAIL, (0.05, 0.1, 0.15), frames=10**9, mean_border=0.1, unrest=0.35)
+    found = evened(replace(span, age=10, doubt=1.0))
+    assert found.borders == pytest.approx((0.075, 0.1, 0.125))
+    assert found.doubt == pytest.approx(1.0)
+
+
+def test_due_at_is_the_doubt_less_what_frames_alone_made():
+    spacing = Spacing(2.0, 20.0)
+    seen = replace(QUIET, frames=10**9, mean_border=0.1, age=10)
+    assert spacing.due_at(seen) == pytest.approx(2.0 * 1.525)
+    assert spacing.due_at(replace(seen, unrest=0.35)) == pytest.approx((3.05 - 0.5) / 0.5)
+    assert spacing.due_at(replace(seen, unrest=0.35, age=1000)) == 0
+
+
+@pytest.mark.parametrize(
+    ("borders", "at"),
+    [
+        ((0.1,) * 5, 2),
+        ((9.0,) + (0.0,) * 9, 2),
+        ((0.0,) * 8 + (4.0, 9.0), 7),
+        ((0.1,) * 4, None),
+    ],
+)
+def test_a_span_is_opened_in_the_middle_of_its_doubt_and_away_from_its_ends(borders, at):
+    policy = SpanPolicy(0.01, span_threshold=0.2, limits=Limits(3, 60))
+    assert policy.accept(Span(Side.BETWEEN, borders, churn=1.0)) == at
+
+
+def test_a_long_span_is_opened_for_no_smaller_a_contradiction_than_a_usual_one():
+    # Twelve and a half frames are usual.
+    policy = SpanPolicy(2.0, span_threshold=0.2, limits=Limits(1, 200))
+    span = Span(Side.BETWEEN, (0.1,) * 100, churn=0.4, noise=0.21)
+    assert policy.accept(span) is None
+
+
+def test_a_contradiction_on_the_threshold_opens_no_span():
+    span = Span(Side.BETWEEN, (0.1,) * 10, churn=0.5, noise=0.25)
+    assert SpanPolicy(span_threshold=0.25).accept(span) is None
+    assert SpanPolicy(span_threshold=0.2499).accept(span) is not None
+
+
+def test_doubt_that_has_just_added_up_makes_a_keyframe_due():
+    seen = replace(QUIET, age=30)
+    policy = SpanPolicy(2.0)
+    needed = policy.decide(seen).threshold
+    assert policy.decide(replace(seen, doubt=needed)).reason is KeyframeReason.DOUBT

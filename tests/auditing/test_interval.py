@@ -144,3 +144,38 @@ def test_more_values_than_frames_are_refused():
         estimate([0.1, 0.2], population=1)
     with pytest.raises(ValueError, match="at least 0"):
         draw(5, -1, seed=0)
+
+
+def test_a_frame_counts_for_the_frames_that_it_was_drawn_from():
+    # One of one frame, and one of two.
+    assert estimate([1.0, 0.0], population=3).mean == pytest.approx(1 / 3)
+
+
+def test_nothing_is_estimated_where_all_was_drawn_though_some_has_no_score():
+    for known in ([0.5], [0.5, 0.7]):
+        found = estimate([*known, math.nan], population=len(known) + 1)
+        assert found.low == found.mean == found.high
+
+
+def test_an_even_spread_gives_student_s_interval_with_room_for_the_unseen_on_each_side():
+    from scipy.stats import t
+
+    found = estimate([0.4, 0.6] * 4, population=80, bounds=(-9.0, 9.0), rare=(0.1, 0.3))
+    error = math.sqrt(0.2**2 / 2 * 0.9 / 8)
+    reach = t.ppf(0.975, 7 * 2 / 3) * error
+    assert found.mean - found.low == pytest.approx(reach + 0.9 * 0.1 / 9)
+    assert found.high - found.mean == pytest.approx(reach + 0.9 * 0.3 / 9)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_an_interval_reaches_further_to_the_side_of_the_tail_and_no_less_to_the_other(side):
+    from scipy.stats import t
+
+    values = [0.5 + 0.01 * (i % 2) for i in range(11)] + [0.5 + 0.4 * side]
+    found = estimate(values, population=10**6, bounds=(-9.0, 9.0), rare=(0.0, 0.0))
+    error = math.sqrt(float(np.square(np.diff(values)).mean()) / 2 / 12)
+    plain = t.ppf(0.975, 11 * 2 / 3) * error
+    below, above = found.mean - found.low, found.high - found.mean
+    tail, other = (below, above) if side < 0 else (above, below)
+    assert tail > 1.1 * plain
+    assert other == pytest.approx(plain, rel=1e-4)
