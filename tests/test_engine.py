@@ -27,6 +27,8 @@ from tempseg.types import (
     SegmenterInfo,
 )
 
+from .scenes import Remembered
+
 NOISE_CUT = 0.3
 
 
@@ -80,14 +82,17 @@ def _disc(**changes):
 
 @pytest.fixture(scope="module")
 def disc():
-    return moving_shapes(
-        [_disc()], width=320, height=192, frame_count=25, background_velocity=(-1.0, 0.0)
+    return Remembered(
+        moving_shapes(
+            [_disc()], width=320, height=192, frame_count=25, background_velocity=(-1.0, 0.0)
+        )
     )
 
 
 @pytest.fixture(scope="module")
 def cut():
-    return moving_shapes([_disc(size=(30, 30))], width=320, height=192, frame_count=20, cuts=[9])
+    made = moving_shapes([_disc(size=(30, 30))], width=320, height=192, frame_count=20, cuts=[9])
+    return Remembered(made)
 
 
 @pytest.mark.parametrize("scores", [False, True], ids=["labels", "scores"])
@@ -555,7 +560,7 @@ def _pushed(engine, scene):
 @pytest.fixture(scope="module")
 def short():
     shape = MovingShape((30, 40), (30, 30), velocity=(2.5, 0.75))
-    return moving_shapes([shape], width=96, height=64, frame_count=13)
+    return Remembered(moving_shapes([shape], width=96, height=64, frame_count=13))
 
 
 @pytest.mark.parametrize("lookahead", [3, 20])

@@ -20,6 +20,8 @@ from tempseg.schedule import Forced
 from tempseg.synthetic import MovingShape, moving_shapes
 from tempseg.types import Frame, Origin, Placement, Prediction, SegmenterInfo
 
+from .scenes import Remembered
+
 NOISE_CUT = 0.3
 
 
@@ -44,7 +46,8 @@ class Truth:
 
 def _scene(frame_count, *, cuts=(), velocity=(2.5, 0.75)):
     shape = MovingShape((30, 40), (30, 30), velocity=velocity)
-    return moving_shapes([shape], width=96, height=64, frame_count=frame_count, cuts=list(cuts))
+    made = moving_shapes([shape], width=96, height=64, frame_count=frame_count, cuts=list(cuts))
+    return Remembered(made)
 
 
 @pytest.fixture(scope="module")

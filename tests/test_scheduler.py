@@ -20,6 +20,8 @@ from tempseg.schedule import Forced
 from tempseg.synthetic import MovingShape, moving_shapes
 from tempseg.types import Frame, Origin, Placement, Prediction, SegmenterInfo
 
+from .scenes import Remembered
+
 
 @dataclass
 class Scripted:
@@ -80,7 +82,7 @@ class Blinking:
 @pytest.fixture(scope="module")
 def film():
     shape = MovingShape((30, 40), (30, 30), velocity=(1.5, 0.5))
-    return moving_shapes([shape], width=96, height=64, frame_count=60, cuts=[40])
+    return Remembered(moving_shapes([shape], width=96, height=64, frame_count=60, cuts=[40]))
 
 
 @pytest.fixture(scope="module")
