@@ -120,7 +120,7 @@ def open_model(config: Config) -> Segmenter:
     if isinstance(inner, NetworkSegmenter) and inner.remembers:
         raise ConfigError(
             f"{config.segmenter.model}: takes its own previous mask, so that an answer depends on "
-            "when the ones before were asked for, and nothing can be replayed; tune with a model "
+            "when the ones before were asked for, and nothing can be replayed; take a model "
             "that looks at one frame"
         )
     return segmenter
