@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tempseg.build import build_engine, build_segmenter, build_source, with_zoo_keys
+from tempseg.build import (
+    build_engine,
+    build_segmenter,
+    build_source,
+    segmenter_options,
+    with_zoo_keys,
+)
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError, RunError, TempsegError
 from tempseg.label_images import write_label_image
@@ -19,7 +26,8 @@ from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import stream
 from tempseg.runners.timing import StageTimes
 from tempseg.runners.whole import made_before, run_source
-from tempseg.types import FrameResult, VideoInfo
+from tempseg.segmenters import wrap_function
+from tempseg.types import FrameResult, UInt8Array, VideoInfo
 from tempseg.video import read_label_video
 
 if TYPE_CHECKING:
@@ -74,8 +82,13 @@ def effective_config(config: ConfigLike, model: str | Path | None = None) -> Con
     Raises
     ------
     ConfigError
-        When the config has a key, type or range that is wrong.
+        When the config has a key, type or range that is wrong, or the model is no name.
     """
+    if model is not None and not isinstance(model, str | os.PathLike):
+        raise ConfigError(
+            f"model is a {type(model).__name__}, expected its name: a run is recorded and gone on "
+            "with by it; name a function as python:MODULE:ATTRIBUTE (tempseg.segment takes itself)"
+        )
     chosen: dict[str, object] = {} if model is None else {"segmenter.model": str(model)}
     if isinstance(config, Config):
         given = config.set_keys()
@@ -87,7 +100,10 @@ def effective_config(config: ConfigLike, model: str | Path | None = None) -> Con
 
 
 def segment(
-    source: str | Path, *, model: str | Path | None = None, config: ConfigLike = None
+    source: str | Path,
+    *,
+    model: str | Path | Callable[[UInt8Array], object] | None = None,
+    config: ConfigLike = None,
 ) -> Iterator[FrameResult]:
     """Yield every frame of a video with its labels, in order, with bounded memory.
 
@@ -95,9 +111,10 @@ def segment(
     ----------
     source : str or Path
         A video file, a folder of images, or a glob of images.
-    model : str or Path, optional
+    model : str, Path or callable, optional
         A model's file or folder, a name of the zoo, `python:MODULE:ATTRIBUTE` or `masks:FOLDER`;
-        goes before `segmenter.model`.
+        goes before `segmenter.model`. Or a function that is given RGB, shape (H, W, 3), uint8, and
+        returns labels (h, w) or class probabilities (h, w, C).
     config : Config, path or mapping, optional
         A loaded config, a TOML file, or keys such as `{"keyframe.interval": 5}`.
 
@@ -110,10 +127,13 @@ def segment(
     TempsegError
         When source, model or config are wrong, or the model fails on a frame.
     """
-    effective = effective_config(config, model)
-    frames = build_source(str(source), effective)
+    if model is None or isinstance(model, str | Path):
+        effective, function = effective_config(config, model), None
+    else:
+        effective, function = effective_config(config), model
+    frames = build_source(_path(source), effective)
     times = StageTimes()
-    engine = build_engine(effective, _segmenter_for(frames, effective), timer=times)
+    engine = build_engine(effective, _segmenter_for(frames, effective, function), timer=times)
     with stream(frames, engine, times=times) as results:
         for result in results:
             times.take(result.frame.index)
@@ -185,9 +205,9 @@ def run(
     folder = RunFolder(out, overwrite=overwrite, resume=resume)
     if effective.keyframe.guard:
         earlier = made_before(folder) if resume else None
-        effective = guarded(str(source), effective, earlier=earlier)
+        effective = guarded(_path(source), effective, earlier=earlier)
     done = run_source(
-        str(source),
+        _path(source),
         folder,
         effective,
         resume=resume,
@@ -238,8 +258,8 @@ def plan(
     """
     effective = effective_config(config, model)
     if effective.keyframe.guard and effective.segmenter.model is not None:
-        effective = guarded(str(source), effective)
-    return make_plan(str(source), effective, observer=observer)
+        effective = guarded(_path(source), effective)
+    return make_plan(_path(source), effective, observer=observer)
 
 
 def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:
@@ -389,6 +409,8 @@ def synthesise(
 
     Raises
     ------
+    ValueError
+        When nothing can be rendered of that length and size.
     OutputError
         When `out` exists or cannot be written.
     """
@@ -434,8 +456,18 @@ def _draw_page(folder: Path) -> None:
         )
 
 
-def _segmenter_for(frames: FrameSource, config: Config) -> Segmenter:
+def _path(source: str | Path) -> str:
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(f"source is a {type(source).__name__}, expected a path")
+    return str(source)
+
+
+def _segmenter_for(
+    frames: FrameSource, config: Config, function: Callable[[UInt8Array], object] | None = None
+) -> Segmenter:
     try:
+        if function is not None:
+            return wrap_function(function, segmenter_options(config.segmenter))
         return build_segmenter(config, source=frames)
     except BaseException:
         frames.close()

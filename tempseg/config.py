@@ -295,6 +295,8 @@ def _parse_override(text: str) -> tuple[str, object]:
 
 
 def _assign(tree: dict[str, Any], key: str, value: object) -> None:
+    if not isinstance(key, str):
+        raise ConfigError(f"config: {key!r}: expected a key such as keyframe.interval")
     section, dot, name = key.partition(".")
     if not dot and isinstance(value, Mapping):
         for inner, inner_value in value.items():

@@ -71,6 +71,8 @@ def run_each(
     ConfigError
         When the config is wrong, a source is named twice, or there is no such cluster.
     """
+    if isinstance(sources, str | os.PathLike):
+        raise TypeError(f"sources is a {type(sources).__name__}, expected a list of paths")
     effective = effective_config(config, model)
     named = list(zip(sources, _names(sources), strict=True))
     address = ray or effective.run.ray

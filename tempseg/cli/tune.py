@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -184,7 +185,8 @@ def _closing(tuning: Tuning, out: Path) -> Table:
     kept = "kept" if choice.reached else "not reached; this is the nearest"
     table.add_row("target", f"{choice.target}: {kept}, at {_value(tuning)}")
     table.add_row("chosen", escape(choice.measured.trial.name))
-    table.add_row("floor", f"{tuning.floor:.4f}, the model's agreement with itself")
+    floor = "cannot be told" if math.isnan(tuning.floor) else f"{tuning.floor:.4f}"
+    table.add_row("floor", f"{floor}, the model's agreement with itself from frame to frame")
     table.add_row(
         "tried",
         f"{notes.tried} configs, {notes.distinct} of them distinct, {len(tuning.measured)} "

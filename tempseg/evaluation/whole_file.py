@@ -30,10 +30,11 @@ def write_whole(path: str | Path, text: str) -> None:
     content = text.encode("utf-8", errors="replace")
     partial: Path | None = None
     try:
-        target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file():
-            target.write_bytes(content)
+        # As it is named: what a link of the system's to a pipe leads to has no name.
+        if os.path.exists(path) and not os.path.isfile(path):
+            Path(path).write_bytes(content)
             return
+        target = Path(os.path.realpath(path))
         partial = target.with_name(f".{target.name}.partial")
         partial.write_bytes(content)
         partial.replace(target)

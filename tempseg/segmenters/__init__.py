@@ -21,6 +21,7 @@ from tempseg.segmenters.precomputed import PrecomputedSegmenter
 from tempseg.segmenters.saved_model import SavedModelSegmenter, saved_model_interface
 from tempseg.segmenters.tiling import TilingSegmenter
 from tempseg.segmenters.time_limit import TimeLimitedSegmenter, time_limited
+from tempseg.types import UInt8Array
 
 __all__ = [
     "AugmentingSegmenter",
@@ -39,6 +40,7 @@ __all__ = [
     "TimeLimitedSegmenter",
     "model_interface",
     "open_segmenter",
+    "wrap_function",
 ]
 
 _MASKS = "masks:"
@@ -128,9 +130,31 @@ def open_segmenter(model: str, options: SegmenterOptions = _DEFAULTS) -> Segment
             f"{model}: takes its own previous mask, which has no sense for parts of a frame; "
             f"remove {_WRAPPING}"
         )
-    if options.timeout_s is not None:
-        wrapped = time_limited(wrapped, timeout_s=options.timeout_s)
-    return wrapped
+    return _limited(wrapped, options)
+
+
+def wrap_function(
+    function: Callable[[UInt8Array], object], options: SegmenterOptions = _DEFAULTS
+) -> Segmenter:
+    """Return the segmenter that asks a function; see `CallableSegmenter`.
+
+    Raises
+    ------
+    ModelError
+        When its classes are no class names, or it is to take several images at a time.
+    """
+    segmenter = CallableSegmenter(function, options)
+    if options.batch > 1:
+        raise ModelError(
+            f"{segmenter.info.name}: takes one image at a time; remove segmenter.batch"
+        )
+    return _limited(_wrapped(segmenter, options), options)
+
+
+def _limited(segmenter: Segmenter, options: SegmenterOptions) -> Segmenter:
+    if options.timeout_s is None:
+        return segmenter
+    return time_limited(segmenter, timeout_s=options.timeout_s)
 
 
 def model_interface(model: str, options: SegmenterOptions = _DEFAULTS) -> Interface | None:

@@ -82,7 +82,8 @@ def parse_target(text: str) -> Target:
             raise ConfigError(f"--target {text}: expected more than 0 frames a second")
         return Target("fps", value)
     if not 0 < value <= 1:
-        hint = f"; did you mean {name}={told}%?" if not told.endswith("%") else ""
+        meant = not told.endswith("%") and 1 < value <= 100
+        hint = f"; did you mean {name}={told}%?" if meant else ""
         raise ConfigError(f"--target {text}: expected more than 0 and at most 100%{hint}")
     return Target("share" if name == "share" else "fidelity", value)
 

@@ -77,6 +77,8 @@ class Writer:
         hint = "check the folder, its permissions and the free space"
         if not isinstance(error, OSError):
             hint = "FFmpeg cannot encode this video's frames as they are"
+            if self._path.endswith(".mp4"):
+                hint += "; leave the overlay out with --no-overlay"
         raise OutputError(f"{self._path}: cannot be written ({error.strerror}); {hint}") from error
 
     def _check_open(self) -> None:

@@ -48,6 +48,15 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_what_the_system_links_to_a_pipe_is_written_to():
+    reader, writer = os.pipe()
+    # As /dev/stdout is one, whose target has no name in any folder.
+    write_whole(f"/proc/self/fd/{writer}", "figures")
+    os.close(writer)
+    assert os.read(reader, 100) == b"figures"
+    os.close(reader)
+
+
 def test_a_links_target_is_written(tmp_path):
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("old")

@@ -118,6 +118,13 @@ def test_a_share_above_one_is_taken_for_a_forgotten_percent_sign():
         parse_target("share=5")
 
 
+@pytest.mark.parametrize("text", ["share=0", "share=101", "share=-1"])
+def test_no_percent_sign_is_missed_where_it_would_not_help(text):
+    with pytest.raises(ConfigError) as refused:
+        parse_target(text)
+    assert "did you mean" not in str(refused.value)
+
+
 def measured(name, share, fidelity, ms=10.0, tc=0.9):
     rest = dict.fromkeys(
         [

@@ -282,3 +282,8 @@ def test_full_disk_names_the_file(tmp_path, small_files, kind):
     with pytest.raises(OutputError, match=r"out\.mp4: cannot be written"):
         fill()
     encoder.abandon()
+
+
+def test_a_picture_that_is_too_wide_for_the_overlay_names_what_to_leave_out(tmp_path):
+    with pytest.raises(OutputError, match="leave the overlay out with --no-overlay"):
+        write_overlay(tmp_path / "o.mp4", pts=[0], width=16400, height=16)
