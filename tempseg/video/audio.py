@@ -17,7 +17,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
 
-from tempseg.video.container import open_input
+from tempseg.video.container import may_restart, open_input
 
 __all__ = ["AudioTracks"]
 
@@ -112,7 +112,7 @@ class AudioTracks:
             track = self._carry(stream, output)
             if track is not None:
                 self._tracks[stream.index] = track
-        if self._start_s is not None and self._tracks:
+        if self._start_s is not None and self._tracks and not may_restart(self._container):
             self._seek(shift_s - _RUN_UP_S)
         if self._tracks:
             self._packets = self._read()

@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tempseg.errors import SourceError
-from tempseg.video.container import open_input
+from tempseg.video.container import may_restart, open_input
 
 __all__ = ["PtsRange", "VideoDecoder"]
 
@@ -67,6 +67,8 @@ class VideoDecoder:
         self.damaged = 0
         self.counted = PtsRange()
         self._path = path
+        # Where the first packet since the last seek lies in the file.
+        self._landed: int | None = None
         self._container, self.stream = _open_stream(path)
 
     @property
@@ -82,19 +84,26 @@ class VideoDecoder:
         """Close the file; safe to call twice."""
         self._container.close()
 
-    def frames_from(self, pts: int) -> Iterator[VideoFrame]:
-        """Return frames of which one of the first is at or before `pts`, or all of them."""
+    def frames_from(self, pts: int, *, first_pass: bool = False) -> Iterator[VideoFrame]:
+        """Return frames of which one of the first is at or before `pts`, or all of them.
+
+        Where a clock may start again a time may be reached twice: `first_pass` sees to it that
+        what is read is not of a later pass.
+        """
         assert self.stream.time_base is not None
+        limit = self._reached_at(pts) if first_pass else None
         for margin_s in _SEEK_MARGINS_S:
             self.damaged = 0
             back = pts - int(margin_s / self.stream.time_base)
+            self._landed = None
             try:
                 self._container.seek(back, stream=self.stream)
             except av.error.FFmpegError:
                 break
             frames = self.frames()
             head = next(frames, None)
-            if head is not None and head.pts is not None and head.pts <= pts:
+            found = head is not None and head.pts is not None and head.pts <= pts
+            if head is not None and found and self._landed_by(limit):
                 return chain((head,), frames)
         self._container.close()
         self._container, self.stream = _open_stream(self._path)
@@ -119,8 +128,11 @@ class VideoDecoder:
                 yield frame
 
     def packets_from(self, pts: int | None) -> Iterator[Packet[Any]]:
-        """Yield packets, the sound's too, from the seek point before a time or the start."""
-        if pts is not None:
+        """Yield packets, the sound's too, from the seek point before a time or the start.
+
+        From the start too where a clock may start again: a seek might miss the first pass.
+        """
+        if pts is not None and not may_restart(self._container):
             try:
                 self._container.seek(pts, stream=self.stream)
             except av.error.FFmpegError:
@@ -139,12 +151,37 @@ class VideoDecoder:
                 for packet in container.demux(stream)
             )
 
+    def _reached_at(self, pts: int) -> int | None:
+        """Return the place in the file where a time is first reached; -1 where it is not in order.
+
+        None where clocks do not start again, so that nobody needs to look.
+        """
+        if not may_restart(self._container):
+            return None
+        container, stream = _open_stream(self._path)
+        last: int | None = None
+        with container:
+            for packet in container.demux(stream):
+                if packet.dts is None or packet.pts is None or packet.pos is None:
+                    continue
+                if last is not None and packet.dts < last:
+                    return -1
+                if packet.pts >= pts:
+                    return packet.pos
+                last = packet.dts
+        return -1
+
+    def _landed_by(self, limit: int | None) -> bool:
+        return limit is None or (self._landed is not None and self._landed <= limit)
+
     def _packets(self, *others: AudioStream) -> Iterator[Packet[Any]]:
         failures = 0
         while True:
             try:
                 for packet in self._container.demux((self.stream, *others)):
                     failures = 0
+                    if self._landed is None:
+                        self._landed = packet.pos
                     yield packet
             except av.error.InvalidDataError:
                 # Some demuxers find their way again after a damaged stretch; one that fails

@@ -202,7 +202,8 @@ class VideoSource:
         if begins_later and self._range.start is not None:
             # Whatever was damaged on the way to the first frame lies before the part.
             self._decoder.damaged = 0
-            decoded = self._decoder.frames_from(self._range.start)
+            # A chunk's beginning was surveyed, and is held against the chunk before it.
+            decoded = self._decoder.frames_from(self._range.start, first_pass=part.begin is None)
             head = next(decoded, None)
         else:
             head = first

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tempseg
-from tempseg.video import read_label_video
+from tempseg.video import open_source, read_label_video
 
 from ..video.clips import packet_times, video_times, write_clip
 
@@ -31,8 +31,8 @@ def _joined(tmp_path, *starts_s, **options):
     return joined, sum(len(packet_times(part, "audio")) for part in parts)
 
 
-def _run(source, out):
-    config = {"keyframe.policy": "interval", "output.report": False, "run.chunk_s": 1.0}
+def _run(source, out, **keys):
+    config = {"keyframe.policy": "interval", "output.report": False, "run.chunk_s": 1.0} | keys
     tempseg.run(source, out, model=MODEL, config=config)
     with (out / "frames.csv").open(newline="") as table:
         return [float(row["time_s"]) for row in csv.DictReader(table)]
@@ -83,3 +83,17 @@ def test_a_clock_that_runs_over_goes_on(tmp_path):
     heard = packet_times(tmp_path / "run" / "overlay.mp4", "audio")
     assert len(heard) >= len(packet_times(source, "audio")) - 1
     assert float(heard[-1]) == pytest.approx(times[-1], abs=0.1)
+
+
+@pytest.mark.parametrize("starts_s", [(10, 10), (1000, 10), (10, 10, 10)], ids=str)
+@pytest.mark.parametrize(("start", "end"), [(0.52, None), (1.0, 1.8), (2.6, None), (1.0, 3.0)])
+def test_a_part_is_counted_from_the_first_pass_on(tmp_path, starts_s, start, end):
+    source, _ = _joined(tmp_path, *starts_s)
+    whole = [frame.time_s for frame in open_source(str(source))]
+    expected = [t for t in whole if start <= t - whole[0] + 1e-6 < (end or 100)]
+    keys = {"source.start": start} | ({} if end is None else {"source.end": end})
+    times = _run(source, tmp_path / "run", **keys)
+    assert times == pytest.approx(expected, abs=1e-6)
+    heard = packet_times(tmp_path / "run" / "overlay.mp4", "audio")
+    assert float(heard[0]) < 0.03
+    assert float(heard[-1]) == pytest.approx(times[-1] - times[0], abs=0.1)
