@@ -260,7 +260,7 @@ def test_a_seek_that_gives_another_frame_makes_the_run_one_chunk(
 
     exact = VideoDecoder.frames_from
 
-    def late(self, pts):
+    def late(self, pts, **_):
         frames = exact(self, pts)
         for frame in frames:
             if frame.pts is not None and frame.pts >= pts:
