@@ -327,10 +327,7 @@ class Scheduler:
         start, before, new = self._anchor, self._open[:at], self._open[at]
         self._set(new, reason, anchor, start=start)
         self._anchor = anchor
-        if self._judge is None:
-            if start is not None and self._age > 1:
-                self._late.append((self._churn, self._doubt))
-        elif before:
+        if self._judge is not None and before:
             if start is None:
                 self._judge_head(before, new)
             else:

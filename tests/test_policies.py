@@ -189,18 +189,6 @@ def test_of_drift_and_doubt_the_one_nearer_to_its_threshold_decides(drift, doubt
     assert AdaptivePolicy(0.15, 2.0).decide(seen) == verdict
 
 
-@pytest.mark.parametrize(
-    ("unrest", "threshold"), [(0.0, 2.0), (0.2, 2.0), (0.35, 1.6), (0.44, 0.4), (5.0, 0.4)]
-)
-def test_where_keyframes_contradict_one_another_part_of_the_doubt_goes_by_frames(unrest, threshold):
-    # 24 frames of a usual doubt of 0.1: 2.4 by frames alone.
-    seen = replace(QUIET, frames=10**9, age=24, mean_border=0.1, doubt=1.0, unrest=unrest)
-    policy = AdaptivePolicy(1.0, 2.0, Limits(1, 1000))
-    verdict = policy.decide(seen)
-    assert verdict.threshold == pytest.approx(threshold, rel=1e-4)
-    assert verdict.reason is (KeyframeReason.DOUBT if threshold < 1 else None)
-
-
 EAGER = Verdict(KeyframeReason.DOUBT, "doubt", 2.0)
 
 

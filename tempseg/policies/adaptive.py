@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from tempseg.decisions import Evidence, KeyframeReason, Verdict
 from tempseg.policies.limits import Limits
-from tempseg.policies.spacing import due_at
 
 __all__ = ["AdaptivePolicy"]
 
@@ -20,8 +19,7 @@ class AdaptivePolicy:
     drift_threshold : float
         Share of the frame, in [0, 1], that may go unexplained by the last keyframe.
     doubt_threshold : float
-        What `Evidence.doubt` may add up to; part of it goes by frames alone where keyframes
-        contradict one another whatever the doubt (`Evidence.unrest`).
+        What `Evidence.doubt` may add up to.
     limits : Limits
         The shortest and the longest interval.
 
@@ -40,11 +38,9 @@ class AdaptivePolicy:
 
     def decide(self, evidence: Evidence) -> Verdict:
         """Return `INTERVAL`, `DRIFT`, `DOUBT` or none, and which threshold was nearest."""
-        # Where the network flickers, more doubt is no more error: part of it goes by frames.
-        doubt = due_at(self.doubt_threshold, evidence)
         measured = [
             (evidence.drift, "drift", self.drift_threshold, KeyframeReason.DRIFT),
-            (evidence.doubt, "doubt", doubt, KeyframeReason.DOUBT),
+            (evidence.doubt, "doubt", self.doubt_threshold, KeyframeReason.DOUBT),
         ]
         value, measure, threshold, reason = max(measured, key=lambda m: m[0] / max(m[2], 1e-9))
         asked = Verdict(reason if value > threshold else None, measure, threshold)

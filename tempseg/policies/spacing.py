@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tempseg.decisions import Evidence, Side, Span
 
-__all__ = ["EDGE", "TYPICAL_FRAMES", "Spacing", "due_at", "evened", "place"]
+__all__ = ["EDGE", "TYPICAL_FRAMES", "Spacing", "evened", "place"]
 
 EDGE = 0.35
 """Doubt that the ends of a shot may hold, of what spans hold that have a keyframe on either side:
@@ -56,7 +56,9 @@ class Spacing:
 
     def due_at(self, evidence: Evidence) -> float:
         """Return the doubt that a frame must have seen for the next keyframe to be due."""
-        return due_at(self.seen_after, evidence)
+        even = evenness(evidence)
+        by_frames = even * mean_border(evidence) * evidence.age
+        return max((self.seen_after - by_frames) / (1 - even), 0.0)
 
     def head(self) -> int:
         """Return how many frames of a shot come before its first keyframe."""
@@ -92,16 +94,6 @@ def mean_border(seen: Evidence | Span) -> float:
 def evenness(seen: Evidence | Span) -> float:
     """Return the part of a spacing, in [0, 1), that goes by frames and not by doubt."""
     return min(max((seen.unrest - CALM) / EVENED_OVER, 0.0), MOST_EVEN)
-
-
-def due_at(doubt: float, evidence: Evidence) -> float:
-    """Return the doubt from which a frame has seen so much, part of it by frames alone.
-
-    As much of it as doubt tells little.
-    """
-    even = evenness(evidence)
-    by_frames = even * mean_border(evidence) * evidence.age
-    return max((doubt - by_frames) / (1 - even), 0.0)
 
 
 def evened(span: Span) -> Span:
