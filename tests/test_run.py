@@ -403,3 +403,21 @@ def test_second_start_compiles_no_kernel_again(clip, tmp_path):
     misses, hits = map(int, done.stdout.split()[-2:])
     assert misses == 0
     assert hits > 5
+
+
+@pytest.mark.parametrize("stderr", ["closed", "/dev/full"])
+def test_an_error_nobody_can_be_told_still_has_its_status(tmp_path, stderr):
+    def unheard():
+        os.close(2)
+        if stderr != "closed":
+            os.open(stderr, os.O_WRONLY)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tempseg", "run", "none.mp4", "--model", "street", "--out", "run"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        preexec_fn=unheard,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
