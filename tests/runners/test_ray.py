@@ -27,7 +27,6 @@ from tempseg.outputs import library_versions
 from tempseg.runners import ray_site
 from tempseg.runners.chunks import SourceState, plan_run
 from tempseg.runners.on_ray import shared_out
-from tempseg.runners.ray_connection import connected
 from tempseg.runners.ray_site import RaySite
 from tempseg.runners.storage import Storage
 from tempseg.runners.worker import Begin
@@ -300,23 +299,41 @@ def test_ctrl_c_ends_a_cluster_of_its_own_and_what_is_done_is_gone_on_with(
     assert digest(out) == digest(learnt)
 
 
+OWN_CLUSTER = """
+import ray
+from ray._private import parameter, services, worker
+from tempseg.runners.ray_connection import connected
+
+def theirs():
+    return (
+        parameter.RayParams,
+        services.start_api_server,
+        services.get_node,
+        worker.print_to_stdstream,
+    )
+
+before = theirs()
+with connected("local", 1) as ray:
+    node = ray.get_runtime_context().get_node_id()
+    assert [known["NodeID"] for known in ray.nodes() if known["Alive"]] == [node]
+assert theirs() == before
+assert not ray.is_initialized()
+"""
+
+
 def test_a_cluster_of_its_own_leaves_ray_as_it_was():
-    from ray._private import parameter, services, worker
-
-    def theirs():
-        return (
-            parameter.RayParams,
-            services.start_api_server,
-            services.get_node,
-            worker.print_to_stdstream,
-        )
-
-    before = theirs()
-    with connected("local", 1) as ray:
-        node = ray.get_runtime_context().get_node_id()
-        assert [known["NodeID"] for known in ray.nodes() if known["Alive"]] == [node]
-    assert theirs() == before
-    assert not ray.is_initialized()
+    # In a process of its own: where one has had two clusters, Ray takes actors of one for the
+    # other's.
+    done = subprocess.run(
+        [sys.executable, "-c", OWN_CLUSTER],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def _below(pid):
@@ -408,7 +425,9 @@ def test_a_word_after_ray_that_is_neither_address_nor_source_is_told_at_once():
         _parsed(["clip.mp4", "--ray", "head"])
 
 
-def test_ray_alone_means_the_cluster_that_the_environment_names(monkeypatch):
+def test_ray_alone_means_the_cluster_that_the_environment_names(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip.mp4").touch()
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert _parsed(["--ray", "clip.mp4"]) == ("10.0.0.1:6379", ["clip.mp4"])
 

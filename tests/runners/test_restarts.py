@@ -85,8 +85,8 @@ def test_a_clock_that_runs_over_goes_on(tmp_path):
     assert float(heard[-1]) == pytest.approx(times[-1], abs=0.1)
 
 
-@pytest.mark.parametrize("starts_s", [(10, 10), (1000, 10), (10, 10, 10)], ids=str)
-@pytest.mark.parametrize(("start", "end"), [(0.52, None), (1.0, 1.8), (2.6, None), (1.0, 3.0)])
+@pytest.mark.parametrize("starts_s", [(10, 10), (1000, 10)], ids=str)
+@pytest.mark.parametrize(("start", "end"), [(0.52, None), (2.6, None), (1.0, 3.0)])
 def test_a_part_is_counted_from_the_first_pass_on(tmp_path, starts_s, start, end):
     source, _ = _joined(tmp_path, *starts_s)
     whole = [frame.time_s for frame in open_source(str(source))]
