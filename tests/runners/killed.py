@@ -1,4 +1,4 @@
-"""Runs that are killed at moments given as shares of their length; `python -m`, for the tests.
+"""Runs that are killed at moments given as shares of their chunks; `python -m`, for the tests.
 
 Loads everything once, then forks for every run: a run as long as a blink can be killed anywhere.
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 import cv2
 
 import tempseg
+from tempseg.config import load_config
+from tempseg.runners.chunks import plan_run
 
 
 def main() -> None:
@@ -29,21 +31,39 @@ def main() -> None:
 
     # Kernels are compiled, libraries loaded.
     run("first")
-    # The machine may be busy with something else for a while.
-    length_s = min(_forked(lambda n=n: run(f"timed {n}")) for n in range(3))
+    count = len(plan_run(source, load_config(overrides=json.loads(keys))).chunks)
+    start = time.monotonic()
+    _forked(lambda: run("timed"))
+    chunk_s = (time.monotonic() - start) / count
     for number, share in enumerate(map(float, shares)):
         name = str(number)
-        _forked(lambda name=name: run(name), kill_after_s=share * length_s)
         chunks = Path(out, name, "partial", "chunks")
-        left = [path.name for path in chunks.iterdir()] if chunks.exists() else []
+        whole, rest = divmod(share * count, 1)
+
+        def due(child, chunks=chunks, whole=whole, rest=rest):
+            # By what is done, and not by the clock alone: the machine may be busy elsewhere.
+            while _finished(chunks) < whole and not os.waitid(
+                os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT
+            ):
+                time.sleep(0.001)
+            time.sleep(rest * chunk_s)
+
+        _forked(lambda name=name: run(name), kill_when=due)
+        left = _finished(chunks)
         _forked(lambda name=name: run(name, resume=True))
-        finished = sum(name.isdigit() for name in left)
-        sys.stdout.write(f"{number} {share * length_s:.3f} {finished}\n")
+        sys.stdout.write(f"{number} {share * count:.3f} {left}\n")
 
 
-def _forked(work, kill_after_s: float | None = None) -> float:
-    """Do work in a fork; return the seconds it took."""
-    start = time.monotonic()
+def _finished(chunks: Path) -> int:
+    try:
+        return sum(name.isdigit() for name in os.listdir(chunks))
+    except FileNotFoundError:
+        # Not begun, or cleared up.
+        return 0
+
+
+def _forked(work, kill_when=None) -> None:
+    """Do work in a fork; kill it when a function that is given its number returns."""
     child = os.fork()
     if child == 0:
         try:
@@ -52,13 +72,12 @@ def _forked(work, kill_after_s: float | None = None) -> float:
             sys.stderr.write(f"{error}\n")
             os._exit(1)
         os._exit(0)
-    if kill_after_s is not None:
-        time.sleep(kill_after_s)
+    if kill_when is not None:
+        kill_when(child)
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    if kill_after_s is None and status:
+    if kill_when is None and status:
         sys.exit(f"a run ended with {status}")
-    return time.monotonic() - start
 
 
 if __name__ == "__main__":
