@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 
-import tempseg
 from tempseg.build import build_segmenter, build_source
 from tempseg.config import load_config
 from tempseg.decisions import KeyframeReason
@@ -14,13 +13,6 @@ from tempseg.planning import Cost, PlannedKeyframe, RunPlan, plan
 from tempseg.planning.rehearsal import Rehearsal, choose_stretch, rehearse
 
 FRAMES = 100
-
-
-@pytest.fixture(scope="module")
-def street(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cost") / "street"
-    tempseg.synthesise(folder, duration_s=FRAMES / 25, width=160, height=96)
-    return folder
 
 
 @pytest.fixture

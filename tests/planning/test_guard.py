@@ -12,6 +12,8 @@ import tempseg
 from tempseg.errors import ConfigError
 from tempseg.planning import guard
 
+from ..video.clips import write_clip
+
 CONFIG = {
     "keyframe.guard": True,
     "keyframe.policy": "interval",
@@ -42,9 +44,9 @@ CHEAP, DEAR = (f"python:{__name__}:{name}" for name in ("cheap", "dear"))
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("guard") / "street"
-    tempseg.synthesise(folder, duration_s=4.0, width=192, height=108)
-    return folder / "video.mp4"
+    options = {"preset": "ultrafast", "g": "25"}
+    path = tmp_path_factory.mktemp("guard") / "clip.mp4"
+    return write_clip(path, range(100), width=192, height=108, options=options)
 
 
 class StopAfter:

@@ -6,17 +6,9 @@ import logging
 
 import pytest
 
-import tempseg
 from tempseg.config import load_config
 from tempseg.planning import guard, guarded
 from tempseg.planning.rehearsal import Rehearsal
-
-
-@pytest.fixture(scope="module")
-def street(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("guard") / "street"
-    tempseg.synthesise(folder, duration_s=0.2, width=160, height=96)
-    return folder
 
 
 @pytest.fixture

@@ -18,15 +18,6 @@ from tempseg.errors import ConfigError, ModelError, SourceError
 from tempseg.planning import Cost, PlannedKeyframe, RunPlan
 from tempseg.planning.rehearsal import choose_stretch
 
-
-@pytest.fixture(scope="module")
-def street(tmp_path_factory):
-    """A rendered street, with a cut and much that moves."""
-    folder = tmp_path_factory.mktemp("scene") / "street"
-    tempseg.synthesise(folder, duration_s=4.0, width=192, height=108)
-    return folder
-
-
 POLICIES = {
     "forced": {"keyframe.policy": "interval", "keyframe.forced": [4, 33]},
     "interval": {"keyframe.policy": "interval", "keyframe.interval": 7},
