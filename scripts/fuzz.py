@@ -40,6 +40,7 @@ CLIPS = {
     "mjpeg.mov": ("mjpeg", "yuvj420p"),
     "vp9.webm": ("libvpx-vp9", "yuv420p"),
     "ffv1.mkv": ("ffv1", "yuv444p"),
+    "h264.ts": ("libx264", "yuv420p"),
 }
 FRAMES = 12
 LIMIT_S = 30.0

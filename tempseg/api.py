@@ -197,6 +197,7 @@ def run(
         When the run fails on the way; what was done is in `out/partial`, for `resume`. When the run
         is finished and its audit fails; `out` then holds everything else.
     """
+    path = _path(source)
     effective = effective_config(config, model)
     divided: dict[str, object] = {"run.workers": workers, "run.ray": ray}
     chosen = {key: value for key, value in divided.items() if value is not None}
@@ -205,9 +206,9 @@ def run(
     folder = RunFolder(out, overwrite=overwrite, resume=resume)
     if effective.keyframe.guard:
         earlier = made_before(folder) if resume else None
-        effective = guarded(_path(source), effective, earlier=earlier)
+        effective = guarded(path, effective, earlier=earlier)
     done = run_source(
-        _path(source),
+        path,
         folder,
         effective,
         resume=resume,
@@ -218,7 +219,7 @@ def run(
     audit, failure = None, None
     if effective.run.audit:
         try:
-            audit = _audited(folder.path, str(source), effective, auditor)
+            audit = _audited(folder.path, path, effective, auditor)
         except TempsegError as error:
             failure = error
     if effective.output.report and (audit or not (folder.path / "report.html").exists()):
@@ -256,10 +257,11 @@ def plan(
     ConfigError, SourceError, ModelError
         As `run` does.
     """
+    path = _path(source)
     effective = effective_config(config, model)
     if effective.keyframe.guard and effective.segmenter.model is not None:
-        effective = guarded(_path(source), effective)
-    return make_plan(_path(source), effective, observer=observer)
+        effective = guarded(path, effective)
+    return make_plan(path, effective, observer=observer)
 
 
 def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:

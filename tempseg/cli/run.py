@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shlex
@@ -55,8 +56,6 @@ class RunCommand(TyperCommand):
 
 def _check_is_no_address(word: str) -> None:
     """Raise where what follows `--ray` is meant for an address, most likely."""
-    import glob
-
     from tempseg.errors import ConfigError
 
     if not word.startswith("-") and not glob.has_magic(word) and not Path(word).exists():

@@ -118,9 +118,11 @@ def _lean() -> Iterator[None]:
     What asks for more nodes takes a second to end, what serves pages nearly one to begin; logs
     are not gathered. Ray asks whether its node is there every two seconds, which is soon after one.
     """
+    import ray
     from ray._private import parameter, services
 
     whole, found = parameter.RayParams, services.get_node
+    client: Any = getattr(ray._raylet, "GcsClient", None)
     unwanted = {"no_monitor": True, "include_log_monitor": False}
     if not unwanted.keys() <= inspect.signature(whole).parameters.keys():
         yield
@@ -136,7 +138,8 @@ def _lean() -> Iterator[None]:
 
     def awaited(gcs_address: str, node_id: str) -> Any:
         """Return what Ray knows of a node, once it does."""
-        _await_node(gcs_address, node_id)
+        if hasattr(client, "get_all_node_info"):
+            _await_node(client(address=gcs_address), node_id)
         return found(gcs_address, node_id)
 
     with (
@@ -147,11 +150,8 @@ def _lean() -> Iterator[None]:
         yield
 
 
-def _await_node(gcs_address: str, node_id: str) -> None:
+def _await_node(client: Any, node_id: str) -> None:
     """Wait until a node is known; not for ever, for Ray waits and tells why itself."""
-    from ray._raylet import GcsClient  # type: ignore[attr-defined]
-
-    client = GcsClient(address=gcs_address)
     end = time.monotonic() + _STARTED_S
     while time.monotonic() < end:
         known = client.get_all_node_info(timeout=_STARTED_S)

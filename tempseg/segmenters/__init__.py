@@ -119,18 +119,7 @@ def open_segmenter(model: str, options: SegmenterOptions = _DEFAULTS) -> Segment
         When no runtime takes it, or it cannot be loaded.
     """
     runtime = _runtime(model, options)
-    segmenter = runtime.open(model, options)
-    if options.batch > 1 and not (isinstance(segmenter, NetworkSegmenter) and segmenter.batch > 1):
-        raise ModelError(f"{model}: takes one image at a time; remove segmenter.batch")
-    wrapped = _wrapped(segmenter, options)
-    if wrapped is not segmenter and not runtime.sees_parts:
-        raise ModelError(f"{model}: holds answers for whole frames; remove {_WRAPPING}")
-    if wrapped is not segmenter and isinstance(segmenter, NetworkSegmenter) and segmenter.remembers:
-        raise ModelError(
-            f"{model}: takes its own previous mask, which has no sense for parts of a frame; "
-            f"remove {_WRAPPING}"
-        )
-    return _limited(wrapped, options)
+    return _completed(runtime.open(model, options), options, model, sees_parts=runtime.sees_parts)
 
 
 def wrap_function(
@@ -144,17 +133,26 @@ def wrap_function(
         When its classes are no class names, or it is to take several images at a time.
     """
     segmenter = CallableSegmenter(function, options)
-    if options.batch > 1:
+    return _completed(segmenter, options, segmenter.info.name)
+
+
+def _completed(
+    segmenter: Segmenter, options: SegmenterOptions, model: str, *, sees_parts: bool = True
+) -> Segmenter:
+    """Return a segmenter with all around it that options ask for: parts, copies, a time limit."""
+    if options.batch > 1 and not (isinstance(segmenter, NetworkSegmenter) and segmenter.batch > 1):
+        raise ModelError(f"{model}: takes one image at a time; remove segmenter.batch")
+    wrapped = _wrapped(segmenter, options)
+    if wrapped is not segmenter and not sees_parts:
+        raise ModelError(f"{model}: holds answers for whole frames; remove {_WRAPPING}")
+    if wrapped is not segmenter and isinstance(segmenter, NetworkSegmenter) and segmenter.remembers:
         raise ModelError(
-            f"{segmenter.info.name}: takes one image at a time; remove segmenter.batch"
+            f"{model}: takes its own previous mask, which has no sense for parts of a frame; "
+            f"remove {_WRAPPING}"
         )
-    return _limited(_wrapped(segmenter, options), options)
-
-
-def _limited(segmenter: Segmenter, options: SegmenterOptions) -> Segmenter:
-    if options.timeout_s is None:
-        return segmenter
-    return time_limited(segmenter, timeout_s=options.timeout_s)
+    if options.timeout_s is not None:
+        wrapped = time_limited(wrapped, timeout_s=options.timeout_s)
+    return wrapped
 
 
 def model_interface(model: str, options: SegmenterOptions = _DEFAULTS) -> Interface | None:

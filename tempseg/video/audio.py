@@ -17,7 +17,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
 
-from tempseg.video.container import may_restart, open_input
+from tempseg.video.container import demuxed, may_restart, open_input
 
 __all__ = ["AudioTracks"]
 
@@ -191,7 +191,7 @@ class AudioTracks:
         assert self._container is not None
         streams = tuple(track.source for track in self._tracks.values())
         try:
-            for packet in self._container.demux(streams):
+            for packet in demuxed(self._container, streams):
                 if packet.size:
                     self._move(packet)
                     yield packet
@@ -329,7 +329,7 @@ def _mp4_takes(path: str, stream: AudioStream) -> bool:
             target = av.open(io.BytesIO(), "w", format="mp4")
             with target:
                 copy = target.add_stream_from_template(twin)
-                for packet in source.demux(twin):
+                for packet in demuxed(source, [twin]):
                     if packet.size and packet.dts is not None:
                         packet.stream = copy
                         target.mux(packet)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 
-__all__ = ["may_restart", "open_input"]
+__all__ = ["demuxed", "may_restart", "open_input"]
 
 # FFmpeg would take a transport stream's clock that starts again, more than a minute before it first
 # did, for one that ran over: 26 hours are added to all that follows.
@@ -33,3 +38,17 @@ def may_restart(container: InputContainer) -> bool:
     A time may then be reached twice, and a seek may lead to either.
     """
     return bool(container.format.flags & _TS_DISCONT)
+
+
+def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+    """Yield the packets of some streams, and those without content that end each.
+
+    Raises
+    ------
+    av.error.FFmpegError
+        When the file cannot be read on.
+    """
+    # Damage may show a stream that was not there when the file was opened. PyAV, at the end of the
+    # file, does not find it among its own.
+    with contextlib.suppress(IndexError):
+        yield from container.demux(streams)

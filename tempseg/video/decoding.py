@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -16,7 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tempseg.errors import SourceError
-from tempseg.video.container import may_restart, open_input
+from tempseg.video.container import demuxed, may_restart, open_input
 
 __all__ = ["PtsRange", "VideoDecoder"]
 
@@ -144,11 +145,10 @@ class VideoDecoder:
 
     def packets_before(self, pts: int) -> int:
         """Return how many packets are presented before a time, reading the file anew."""
-        container, stream = _open_stream(self._path)
-        with container:
+        with closing(VideoDecoder(self._path)) as anew:
             return sum(
                 packet.size > 0 and packet.pts is not None and packet.pts < pts
-                for packet in container.demux(stream)
+                for packet in anew._packets()
             )
 
     def _reached_at(self, pts: int) -> int | None:
@@ -158,10 +158,9 @@ class VideoDecoder:
         """
         if not may_restart(self._container):
             return None
-        container, stream = _open_stream(self._path)
         last: int | None = None
-        with container:
-            for packet in container.demux(stream):
+        with closing(VideoDecoder(self._path)) as anew:
+            for packet in anew._packets():
                 if packet.dts is None or packet.pts is None or packet.pos is None:
                     continue
                 if last is not None and packet.dts < last:
@@ -178,7 +177,7 @@ class VideoDecoder:
         failures = 0
         while True:
             try:
-                for packet in self._container.demux((self.stream, *others)):
+                for packet in demuxed(self._container, (self.stream, *others)):
                     failures = 0
                     if self._landed is None:
                         self._landed = packet.pos

@@ -207,7 +207,8 @@ class VideoSource:
             head = next(decoded, None)
         else:
             head = first
-        self._timed = self._placed(head, decoded, origin)
+        self._timeline = Timeline(self._step, first=origin)
+        self._timed = self._placed(head, decoded)
         self._ahead = next(self._timed, None)
         if self._ahead is None:
             length = self._decoder.duration_s
@@ -241,9 +242,8 @@ class VideoSource:
         return max(1, round((min(ends) - float(start_s or 0)) * rate))
 
     def _placed(
-        self, head: VideoFrame | None, decoded: Iterator[VideoFrame], origin: int
+        self, head: VideoFrame | None, decoded: Iterator[VideoFrame]
     ) -> Iterator[tuple[VideoFrame, int]]:
-        self._timeline = Timeline(self._step, first=origin)
         while head is not None:
             following = next(decoded, None)
             pts = self._timeline.place(

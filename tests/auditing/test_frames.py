@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -24,8 +24,10 @@ from tempseg.errors import SourceError
 from tempseg.label_images import write_label_image
 from tempseg.metrics.confusion import ConfusionMatrix
 from tempseg.synthetic import MovingShape, moving_shapes
-from tempseg.types import Frame, Placement, Prediction, RgbPicture
-from tempseg.video import OverlayEncoder, read_label_video
+from tempseg.types import Frame, Placement, Prediction
+from tempseg.video import read_label_video
+
+from ..video.clips import write_clip
 
 FRAMES, CUT = 24, 13
 CONFIG = {
@@ -51,19 +53,16 @@ def clip(tmp_path_factory):
         cuts=[CUT],
     )
     rendered = [scene.render(index) for index in range(FRAMES)]
-    encoder = OverlayEncoder(
-        str(folder / "clip.mp4"),
+    write_clip(
+        folder / "clip.mp4",
+        range(FRAMES),
         width=128,
         height=96,
-        time_base=Fraction(1, 1000),
-        frame_rate=Fraction(25),
-        colour=RgbPicture(rendered[0].image).yuv420().colour,
+        frames=(av.VideoFrame.from_ndarray(frame.image, "rgb24") for frame in rendered),
     )
     for index, frame in enumerate(rendered):
-        encoder.write(RgbPicture(frame.image).yuv420(), 40 * index)
         labels = np.roll(frame.labels, index * 5 % 7 - 3, axis=1)
         write_label_image(folder / "labels" / f"{index:03d}.png", labels)
-    encoder.close()
     return folder
 
 

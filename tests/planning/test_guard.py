@@ -12,6 +12,7 @@ import tempseg
 from tempseg.errors import ConfigError
 from tempseg.planning import guard
 
+from ..runners.watching import StopAfter, StoppedError
 from ..video.clips import write_clip
 
 CONFIG = {
@@ -49,19 +50,6 @@ def video(tmp_path_factory):
     return write_clip(path, range(100), width=192, height=108, options=options)
 
 
-class StopAfter:
-    def __init__(self, frames):
-        self.left = frames
-
-    def begin(self, video):
-        pass
-
-    def advance(self, frames, keyframes):
-        self.left -= frames
-        if self.left <= 0:
-            raise KeyboardInterrupt
-
-
 def _table(folder):
     with (folder / "frames.csv").open(newline="") as table:
         return [
@@ -86,7 +74,7 @@ def test_a_model_that_is_dearer_than_carrying_is_left_to_the_policy(video, tmp_p
 
 def test_what_the_guard_decided_holds_when_a_run_is_gone_on_with(video, tmp_path, monkeypatch):
     out = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(StoppedError):
         tempseg.run(video, out, model=CHEAP, config=CONFIG, observer=StopAfter(60))
     # The clock is not asked again: it might say otherwise.
     monkeypatch.setattr(guard, "rehearse", None)
@@ -101,7 +89,7 @@ def test_a_run_that_was_left_to_the_policy_is_gone_on_with_so(video, tmp_path, m
     out = tmp_path / "run"
     unguarded = CONFIG | {"keyframe.guard": False}
     monkeypatch.setattr("tempseg.api.guarded", lambda _source, config, **_: config)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(StoppedError):
         tempseg.run(video, out, model=CHEAP, config=CONFIG, observer=StopAfter(60))
     monkeypatch.undo()
     tempseg.run(video, out, model=CHEAP, config=CONFIG, resume=True)
@@ -111,7 +99,7 @@ def test_a_run_that_was_left_to_the_policy_is_gone_on_with_so(video, tmp_path, m
 
 def test_a_guard_that_is_new_on_resuming_is_refused(video, tmp_path):
     out = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(StoppedError):
         tempseg.run(
             video,
             out,

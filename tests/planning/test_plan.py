@@ -228,8 +228,10 @@ def test_ctrl_c_says_that_it_was_interrupted_and_ends_with_1(street, tmp_path):
         cwd=tmp_path, stderr=subprocess.PIPE, text=True, process_group=0,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])},
     )  # fmt: skip
+    end = time.monotonic() + 60
     while not (tmp_path / "asked").exists():
         assert running.poll() is None, running.stderr.read()
+        assert time.monotonic() < end
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGINT)
     _, told = running.communicate(timeout=20)

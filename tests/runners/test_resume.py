@@ -23,27 +23,10 @@ from tempseg.video import read_label_video
 
 from ..video.clips import damage, video_times
 from .conftest import CONFIG, FRAMES, digest
+from .watching import StopAfter, StoppedError
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])}
-
-
-class StoppedError(Exception):
-    """Raised by an observer in the middle of a run."""
-
-
-class StopAfter:
-    def __init__(self, frames, error=StoppedError):
-        self.left = frames
-        self.error = error
-
-    def begin(self, video):
-        pass
-
-    def advance(self, frames, keyframes):
-        self.left -= frames
-        if self.left <= 0:
-            raise self.error
 
 
 @pytest.fixture

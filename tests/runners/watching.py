@@ -1,4 +1,4 @@
-"""An observer of runs that tests follow them by."""
+"""Observers of runs that tests follow them by, or end them."""
 
 from __future__ import annotations
 
@@ -22,3 +22,23 @@ class Counted:
         if self._act is not None and self.frames >= self._after:
             act, self._act = self._act, None
             act()
+
+
+class StoppedError(Exception):
+    """Raised by an observer in the middle of a run."""
+
+
+class StopAfter:
+    """Ends a run after so many frames."""
+
+    def __init__(self, frames, error=StoppedError):
+        self.left = frames
+        self.error = error
+
+    def begin(self, video):
+        pass
+
+    def advance(self, frames, keyframes):
+        self.left -= frames
+        if self.left <= 0:
+            raise self.error

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 import tempseg
@@ -74,3 +78,30 @@ def test_an_earlier_tune_may_be_replaced_where_that_is_said(asked, tmp_path):
 def test_a_folder_with_other_files_is_taken(asked, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     asked("a.mp4", tmp_path, model="street")
+
+
+INTERRUPTED = """
+import tempseg.trade_off
+from tempseg.cli.app import main
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+tempseg.trade_off.tune_config = interrupted
+main()
+"""
+
+
+def test_ctrl_c_says_how_to_go_on_and_ends_with_1(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "tune", "a.mp4", "--model", "street", "--out", "tuned"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    told = "error: interrupted; what was recorded and asked is kept: run the same again to go on"
+    assert done.stderr.startswith(told)
