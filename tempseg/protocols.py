@@ -148,9 +148,11 @@ class KeyframePolicy(Protocol):
 class SpanJudge(KeyframePolicy, Protocol):
     """A policy that looks back: shots need not begin with a keyframe, and spans may be opened."""
 
-    @property
-    def border_power(self) -> float:
-        """How steeply doubt rises with the error at borders: 1 in proportion."""
+    def border_power(self, unrest: float | None) -> float:
+        """Return how steeply doubt rises with the error at borders: 1 in proportion.
+
+        `unrest` is as of `Evidence`; none while it is not known.
+        """
 
     def head(self, evidence: Evidence) -> int:
         """Return how many frames of a shot come before its first keyframe."""

@@ -122,8 +122,8 @@ class Scheduler:
         measure: Callable[[str, Frame], AbstractContextManager[None]],
     ) -> None:
         self._policy = policy
-        self._judge = policy if isinstance(policy, SpanJudge) and most_open > 0 else None
-        self._power = policy.border_power if isinstance(policy, SpanJudge) else 1.0
+        self._planner = policy if isinstance(policy, SpanJudge) else None
+        self._judge = self._planner if most_open > 0 else None
         self._ask = ask
         self._blur_px = residual_blur_px
         self._most_open = most_open
@@ -291,9 +291,10 @@ class Scheduler:
         """Return how far a step goes wrong at borders, as steeply as the policy wants it."""
         assert self._anchor is not None
         found = observing.border_error(self._anchor, motion, error, frame.size)
-        if self._power == 1:
+        if self._planner is None:
             return found
-        return float(USUAL_BORDER * (found / USUAL_BORDER) ** self._power)
+        power = self._planner.border_power(self._unrest if self._late else None)
+        return float(USUAL_BORDER * (found / USUAL_BORDER) ** power)
 
     def _seen(self) -> Evidence:
         """Return what is known of the run and the shot, with nothing of the newest frame."""

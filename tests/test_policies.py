@@ -352,3 +352,13 @@ def test_doubt_that_has_just_added_up_makes_a_keyframe_due():
     policy = SpanPolicy(2.0)
     needed = policy.decide(seen).threshold
     assert policy.decide(replace(seen, doubt=needed)).reason is KeyframeReason.DOUBT
+
+
+@pytest.mark.parametrize(("policy", "restless"), [(SharePolicy(), 2.5), (SpanPolicy(), 1.0)])
+def test_errors_at_borders_count_the_more_steeply_the_less_a_segmenter_contradicts_itself(
+    policy, restless
+):
+    powers = [policy.border_power(unrest) for unrest in (0.0, 0.2, 0.32, 0.44, 9.0)]
+    half = (4.0 + restless) / 2
+    assert powers == pytest.approx([4.0, 4.0, half, restless, restless])
+    assert policy.border_power(None) == restless

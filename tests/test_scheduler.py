@@ -39,9 +39,14 @@ class Scripted:
     placed: list[tuple[Evidence, Span]] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     decided: list[Evidence] = field(default_factory=list)
-    border_power = 1.0
+    power: float = 1.0
+    unrest: list[float | None] = field(default_factory=list)
     every_frame = False
     by_age = False
+
+    def border_power(self, unrest):
+        self.unrest.append(unrest)
+        return self.power
 
     def decide(self, evidence):
         self.decided.append(evidence)
@@ -201,6 +206,22 @@ def test_unrest_is_what_the_last_eight_spans_contradict_for_their_doubt(film, fr
     told = [span.unrest for span in policy.spans if span.side is Side.BETWEEN]
     assert told[0] == 0
     assert told[1:] == pytest.approx([_unrest(closed[:n]) for n in range(1, 9)])
+
+
+def test_a_policy_says_how_steeply_errors_count_once_a_span_has_told_of_unrest(film, frames):
+    policy = Scripted(longest=4)
+    even = _results(film, frames[:40], policy)
+    assert policy.unrest[:4] == [None] * 4
+    known = {r.evidence.unrest for r in even[5:]}
+    assert known >= {unrest for unrest in policy.unrest if unrest is not None}
+    steep = _results(film, frames[:40], Scripted(longest=4, power=3.0))
+    even, steep = ([r.evidence.border for r in results[1:]] for results in (even, steep))
+    steeper = [0.14 * (border / 0.14) ** 3 for border in even]
+    # What has come in counts as it is.
+    as_it_is = [new > old + 1e-9 for new, old in zip(steep, steeper, strict=True)]
+    assert sum(as_it_is) == 2
+    for border, expected, new_content in zip(steep, steeper, as_it_is, strict=True):
+        assert new_content or border == pytest.approx(expected)
 
 
 def test_noise_is_the_median_contradiction_of_the_spans_before(film, frames):

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.policies.limits import Limits
-from tempseg.policies.spacing import TYPICAL_FRAMES, Spacing, evened, place
+from tempseg.policies.spacing import TYPICAL_FRAMES, Spacing, border_power, evened, place
 
 __all__ = ["SharePolicy"]
 
 AHEAD = 2
 """Keyframes that may be spent before they are saved: a busy stretch can come first."""
 
-BORDER_POWER = 2.5
-"""What a budget goes by: the error at borders to this power, and what has come in as it is."""
+RESTLESS_POWER = 2.5
+"""Power of the error at borders that a budget goes by where the segmenter contradicts itself."""
 
 FIRST_AGE, FIRST_PART = 2.0, 0.25
 """Mean distances from the last keyframe after which this part of the doubt will do, at first, while
@@ -76,10 +76,9 @@ class SharePolicy:
     def _affords(self, seen: Evidence | Span) -> bool:
         return seen.keyframes < math.ceil(self.share * seen.frames) + AHEAD
 
-    @property
-    def border_power(self) -> float:
-        """Steeply: small errors are mended by the keyframes on either side, large ones stay."""
-        return BORDER_POWER
+    def border_power(self, unrest: float | None) -> float:
+        """Return how steeply doubt rises with the error at borders: less where there is unrest."""
+        return border_power(unrest, restless=RESTLESS_POWER)
 
     @property
     def every_frame(self) -> bool:

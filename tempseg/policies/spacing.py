@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tempseg.decisions import Evidence, Side, Span
 
-__all__ = ["EDGE", "TYPICAL_FRAMES", "Spacing", "evened", "place"]
+__all__ = ["EDGE", "TYPICAL_FRAMES", "Spacing", "border_power", "evened", "place"]
 
 EDGE = 0.35
 """Doubt that the ends of a shot may hold, of what spans hold that have a keyframe on either side:
@@ -56,7 +56,7 @@ class Spacing:
 
     def due_at(self, evidence: Evidence) -> float:
         """Return the doubt that a frame must have seen for the next keyframe to be due."""
-        even = evenness(evidence)
+        even = evenness(evidence.unrest)
         by_frames = even * mean_border(evidence) * evidence.age
         return max((self.seen_after - by_frames) / (1 - even), 0.0)
 
@@ -81,6 +81,10 @@ flicker; and the part of a spacing that goes by frames alone where there is more
 EVENED_OVER = 0.3
 """How much more unrest would make all of a spacing go by frames."""
 
+STEEP = 4.0
+"""Power of the error at borders that counts where all is calm: small errors are mended by the
+keyframes on either side, large ones stay."""
+
 PULL = 0.08
 """How a keyframe saved, or spent too soon, pulls the spacing: by 2 to the power of this."""
 
@@ -91,14 +95,24 @@ def mean_border(seen: Evidence | Span) -> float:
     return known / (seen.frames + TYPICAL_FRAMES)
 
 
-def evenness(seen: Evidence | Span) -> float:
+def evenness(unrest: float) -> float:
     """Return the part of a spacing, in [0, 1), that goes by frames and not by doubt."""
-    return min(max((seen.unrest - CALM) / EVENED_OVER, 0.0), MOST_EVEN)
+    return min(max((unrest - CALM) / EVENED_OVER, 0.0), MOST_EVEN)
+
+
+def border_power(unrest: float | None, *, restless: float) -> float:
+    """Return the power of the error at borders that counts.
+
+    `STEEP` up to an unrest of `CALM`, and by as much less as more of a spacing goes by frames, down
+    to `restless`; that as well while no unrest is known.
+    """
+    calm = 0.0 if unrest is None else 1.0 - evenness(unrest) / MOST_EVEN
+    return restless + (STEEP - restless) * calm
 
 
 def evened(span: Span) -> Span:
     """Return a span whose doubt is shared out among its frames, as far as doubt tells little."""
-    even = evenness(span)
+    even = evenness(span.unrest)
     if even == 0:
         return span
     mean = even * mean_border(span)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.policies.limits import Limits
-from tempseg.policies.spacing import Spacing, evened, place
+from tempseg.policies.spacing import Spacing, border_power, evened, place
 
 __all__ = ["SpanPolicy"]
 
@@ -71,10 +71,9 @@ class SpanPolicy:
         first = self.limits.shortest - 1
         return min(max(middle, first), first + room)
 
-    @property
-    def border_power(self) -> float:
-        """In proportion: where small errors come to much, the ends of the span tell."""
-        return 1.0
+    def border_power(self, unrest: float | None) -> float:
+        """Return how steeply doubt rises with the error at borders: in proportion, save in calm."""
+        return border_power(unrest, restless=1.0)
 
     @property
     def every_frame(self) -> bool:
