@@ -56,8 +56,8 @@ class Evidence:
     border : float
         Square root of the luma error from the frame before to this one, near the borders of the
         labels carried from the last keyframe: as a share of full white and of a class's area,
-        averaged over the classes; under policy `share` to the power of 2.5, scaled so that 0.14
-        stays. At least 0.35 times the root of the share of the frame that the
+        averaged over the classes; under the policies `share` and `span` to a power of up to 4,
+        scaled so that 0.14 stays. At least 0.35 times the root of the share of the frame that the
         last keyframe does not explain, though in its sight. Mostly between 0 and 1.
     doubt : float
         Sum of `border` over the frames since the last keyframe.
