@@ -14,6 +14,10 @@ SHORT = 0.5
 """Part of a usual spacing below which a span is short: a keyframe mends few frames there, so that
 its ends must disagree by more."""
 
+RESTLESS_POWER = 1.0
+"""Power of the error at borders that counts where the segmenter contradicts itself: the error as it
+is, for the ends of a span tell there."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpanPolicy:
@@ -72,8 +76,8 @@ class SpanPolicy:
         return min(max(middle, first), first + room)
 
     def border_power(self, unrest: float | None) -> float:
-        """Return how steeply doubt rises with the error at borders: in proportion, save in calm."""
-        return border_power(unrest, restless=1.0)
+        """Return how steeply doubt rises with the error at borders: less where there is unrest."""
+        return border_power(unrest, restless=RESTLESS_POWER)
 
     @property
     def every_frame(self) -> bool:
