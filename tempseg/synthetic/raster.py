@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tempseg.kernels.planes import plane_extents, plane_window
 from tempseg.types import FloatArray, UInt8Array
 
 __all__ = ["Fog", "Layer", "Texture", "owners", "paint"]
@@ -18,6 +19,7 @@ __all__ = ["Fog", "Layer", "Texture", "owners", "paint"]
 _NEAR = 0.3
 # Neighbouring planes share an edge; this overlap, as a share of a plane, leaves no crack there.
 _OVERLAP = 2e-4
+_HALF = np.float32(0.5)
 _CORNERS = np.array([[0, 1, 1, 0], [0, 0, 1, 1], [1, 1, 1, 1]], np.float64)
 
 Matrix = NDArray[np.float64]
@@ -123,7 +125,6 @@ class _Place(NamedTuple):
     back: Matrix
     near: float
     far: float
-    cut: bool
 
 
 class _Window(NamedTuple):
@@ -196,22 +197,12 @@ def _extents(owner: NDArray[np.int32], count: int) -> list[tuple[int, int, int, 
     # Left, top, right and bottom of what each layer owns, in samples; with a margin of two
     # pixels, since edges are softer than the owner's.
     height, width = owner.shape
-    rows, columns = np.divmod(np.arange(owner.size), width)
-    places = owner.ravel() + 1
-    low = np.full((2, count + 1), max(width, height))
-    high = np.full((2, count + 1), -1)
-    for axis, along in enumerate((columns, rows)):
-        np.minimum.at(low[axis], places, along)
-        np.maximum.at(high[axis], places, along)
-    return [
-        (
-            max(0, 2 * int(low[0, place]) - 4),
-            max(0, 2 * int(low[1, place]) - 4),
-            min(2 * width, 2 * int(high[0, place]) + 6),
-            min(2 * height, 2 * int(high[1, place]) + 6),
-        )
-        for place in range(1, count + 1)
-    ]
+    low = np.full((count, 2), max(width, height))
+    high = np.full((count, 2), -1)
+    plane_extents(owner, low, high)
+    low = np.maximum(2 * low - 4, 0)
+    high = np.minimum(2 * high + 6, (2 * width, 2 * height))
+    return [(*first, *last) for first, last in zip(low.tolist(), high.tolist(), strict=True)]
 
 
 def _places(layers: Sequence[Layer], grid: Matrix) -> list[_Place | None]:
@@ -227,22 +218,21 @@ def _places(layers: Sequence[Layer], grid: Matrix) -> list[_Place | None]:
     shown = (~ahead | (np.abs(area) > 1e-3)) & (corners[:, 2].max(axis=1) >= _NEAR)
     shown &= np.abs(np.linalg.det(to_grid)) > 1e-9
     back = np.linalg.inv(np.where(shown[:, None, None], to_grid, np.eye(3)))
-    found: list[_Place | None] = []
-    for number in range(len(layers)):
-        if not shown[number]:
-            found.append(None)
-            continue
-        outline = corners[number] if ahead[number] else _in_front(corners[number])
+    boxes = np.stack([x.min(axis=1), y.min(axis=1), x.max(axis=1), y.max(axis=1)], axis=1)
+    depths = np.stack([corners[:, 2].min(axis=1), corners[:, 2].max(axis=1)], axis=1)
+    for number in np.flatnonzero(shown & ~ahead):
+        outline = _in_front(corners[number])
         columns, rows = outline[0] / outline[2], outline[1] / outline[2]
-        bounds = (
-            floor(columns.min()),
-            floor(rows.min()),
-            ceil(columns.max()) + 1,
-            ceil(rows.max()) + 1,
+        boxes[number] = columns.min(), rows.min(), columns.max(), rows.max()
+        depths[number] = outline[2].min(), outline[2].max()
+    return [
+        _Place((floor(box[0]), floor(box[1]), ceil(box[2]) + 1, ceil(box[3]) + 1), matrix, *depth)
+        if seen
+        else None
+        for seen, box, matrix, depth in zip(
+            shown.tolist(), boxes.tolist(), back, depths.tolist(), strict=True
         )
-        near, far = float(outline[2].min()), float(outline[2].max())
-        found.append(_Place(bounds, back[number], near, far, not ahead[number]))
-    return found
+    ]
 
 
 def _window(place: _Place | None, bounds: tuple[int, int, int, int]) -> _Window | None:
@@ -252,19 +242,9 @@ def _window(place: _Place | None, bounds: tuple[int, int, int, int]) -> _Window 
     right, bottom = min(bounds[2], place.bounds[2]), min(bounds[3], place.bounds[3])
     if left >= right or top >= bottom:
         return None
-    columns = np.arange(left, right, dtype=np.float64)
-    rows = np.arange(top, bottom, dtype=np.float64)[:, None]
-    u, v, nearness = (
-        (b * rows + c).astype(np.float32) + (a * columns).astype(np.float32)
-        for a, b, c in place.back
-    )
-    depth = 1 / np.maximum(nearness, np.float32(1e-6))
-    u *= depth
-    v *= depth
-    low, high = np.float32(-_OVERLAP), np.float32(1 + _OVERLAP)
-    covered = (u >= low) & (u <= high) & (v >= low) & (v <= high)
-    if place.cut:
-        covered &= nearness > 1e-6
+    u, v, depth = np.empty((3, bottom - top, right - left), np.float32)
+    covered = np.empty(u.shape, np.bool_)
+    plane_window(place.back, left, top, _OVERLAP, u, v, depth, covered)
     return _Window(
         slice(top, bottom), slice(left, right), u, v, depth, place.near, place.far, covered
     )
@@ -322,14 +302,18 @@ def _sample(layer: Layer, window: _Window, offset: float) -> UInt8Array:
 
 def _look_up(picture: UInt8Array, u: FloatArray, v: FloatArray, *, wraps: bool) -> UInt8Array:
     height, width = picture.shape[:2]
-    columns = u * np.float32(width) - np.float32(0.5)
-    rows = v * np.float32(height) - np.float32(0.5)
+    columns, rows = u * np.float32(width), v * np.float32(height)
+    columns -= _HALF
+    rows -= _HALF
     border = cv2.BORDER_WRAP if wraps else cv2.BORDER_REPLICATE
     return _array(cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=border))
 
 
 def _lit(picture: UInt8Array, layer: Layer, window: _Window, fog: Fog | None) -> UInt8Array:
-    mix = np.diag([*layer.light, 1.0]).astype(np.float32)
+    red, green, blue = layer.light
+    mix = np.array(
+        [[red, 0, 0, 0], [0, green, 0, 0], [0, 0, blue, 0], [0, 0, 0, 1]], dtype=np.float32
+    )
     if fog is None:
         return picture if layer.light == (1.0, 1.0, 1.0) else _array(cv2.transform(picture, mix))
     near, far = window.near, window.far

@@ -227,9 +227,15 @@ def _motion(now: _Geometry, before: _Geometry | None) -> tuple[FloatArray, NDArr
     # From a pixel now to the same spot of its surface in the frame before; the third row is the
     # ratio of the depths. Planes that were not there, and owner -1, have none: all zero.
     moves = np.zeros((3, 3, len(now.layers) + 1))
-    for place, layer in enumerate(now.layers):
-        if layer.surface in past and layer.class_id is not None:
-            moves[:, :, place] = past[layer.surface] @ np.linalg.inv(layer.to_screen)
+    moved = [
+        place
+        for place, layer in enumerate(now.layers)
+        if layer.surface in past and layer.class_id is not None
+    ]
+    if moved:
+        inverses = np.linalg.inv(np.stack([now.layers[place].to_screen for place in moved]))
+        for place, inverse in zip(moved, inverses, strict=True):
+            moves[:, :, place] = past[now.layers[place].surface] @ inverse
     x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)[:, None]
     x_past, y_past, ratio = (
         row[0].take(now.owner, mode="wrap") * x
