@@ -133,6 +133,7 @@ def plain_loop(path: Path, end: float | None = None) -> Decoded:
         stream = container.streams.video[0]
         # On more, H.264's damaged pictures are not told from good ones.
         stream.codec_context.thread_count = 1
+        size = (stream.height, stream.width)
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
@@ -141,11 +142,11 @@ def plain_loop(path: Path, end: float | None = None) -> Decoded:
                 continue
             for frame in frames:
                 time = frame.pts * stream.time_base
+                if end is not None and times and time >= times[0] + Fraction(str(end)):
+                    return Decoded(times, size, lumas[0], lumas[-1], damaged)
                 damaged += frame.is_corrupt
-                if end is None or not times or time < times[0] + Fraction(str(end)):
-                    times.append(time)
-                    lumas[1:] = [_luma(frame)]
-        size = (stream.height, stream.width)
+                times.append(time)
+                lumas[1:] = [_luma(frame)]
     return Decoded(times, size, lumas[0], lumas[-1], damaged)
 
 

@@ -151,6 +151,8 @@ def test_an_interrupted_promise_is_begun_again(street, tmp_path):
         *("run", street / "video.mp4", "--no-overlay"),
         *("--out", tmp_path / "run", "--no-report", "--model", f"masks:{street / 'labels'}"),
         *("--set", "segmenter.classes=camvid", "--max-drop", "0.001"),
+        # Little to choose from.
+        *("--set", "keyframe.policy=interval", "--set", "keyframe.interval=20"),
     ]
     # As Ctrl-C would, once the first attempt is done.
     told = subprocess.run(
