@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -102,14 +103,23 @@ def rendered(scene: Scene, name: str, folder: Path) -> Clip:
     return Clip(name, group, build_source(str(path), Config()), scene.cuts, path, scene.events)
 
 
-def joined(sequences: Sequence[Path], folder: Path) -> Clip:
-    """Return the DAVIS sequences as one video."""
-    images, cuts = [], []
+def joined(sequences: Sequence[Path], folder: Path, *, blended: bool) -> Clip:
+    """Return the DAVIS sequences as one video.
+
+    `blended` shows the last frame of each through the first of the next, as changing a video's
+    frame rate does.
+    """
+    images: list[UInt8Array] = []
+    cuts = []
     for sequence in sequences:
         cuts.append(len(images))
-        images += [frame.image for frame in build_source(str(sequence), Config())]
-    path = written(images, folder / "davis.mp4")
-    return Clip("davis joined", "davis", build_source(str(path), Config()), tuple(cuts[1:]), path)
+        first, *others = [frame.image for frame in build_source(str(sequence), Config())]
+        if blended and images:
+            first = cv2.addWeighted(images[-1], 0.5, first, 0.5, 0)
+        images += [first, *others]
+    name = "davis blended" if blended else "davis joined"
+    path = written(images, folder / f"{name}.mp4")
+    return Clip(name, name, build_source(str(path), Config()), tuple(cuts[1:]), path)
 
 
 def ours(steps: Sequence[Step], hold: int) -> tuple[list[int], float]:
@@ -180,7 +190,9 @@ def clips(options: argparse.Namespace, folder: Path) -> Iterable[Clip]:
             truth = KNOWN.get(path.stem, ())
             yield Clip(path.stem, "cuts" if truth else "no cuts", source, truth, path)
     if data.is_dir():
-        yield joined(sorted((data / "davis" / "JPEGImages").iterdir()), folder)
+        for blended in (False, True):
+            sequences = sorted((data / "davis" / "JPEGImages").iterdir())
+            yield joined(sequences, folder, blended=blended)
     for seed in range(options.streets):
         yield rendered(
             street_scene(seed=seed, width=320, height=180, duration_s=8), f"street {seed}", folder

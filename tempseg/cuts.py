@@ -27,7 +27,7 @@ MOST_CONTINUED = 0.5
 """A frame continues one before the supposed cut where it loses less of it than this share of what
 is lost at the cut."""
 
-DISSOLVE_HALVES = (3, 5, 7)
+DISSOLVE_HALVES = (1, 3, 5, 7)
 """Half lengths, in frames, of the stretches that are looked at for a dissolve."""
 
 CELLS = 16
@@ -244,24 +244,31 @@ class CutFinder:
             if self._rest or len(self._seen) <= 2 * half:
                 return
             *stretch, first = islice(reversed(self._seen), 2 * half + 1)
-            if first.empty or any(self._breaks(one) for one in stretch):
+            # A single frame of both shots may lose more than a threshold, and so may the next.
+            most_lost = 1.0 if half == 1 else self._threshold
+            if first.empty or any(_breaks(one, most_lost) for one in stretch):
                 return
             last, middle = stretch[0], stretch[half]
             if middle.edges > MOST_EDGES * (first.edges + last.edges) / 2:
                 continue
             if not _mixes(first.detail, middle.detail, last.detail):
                 continue
-            self._rest = REST
+            # Where three frames show no cut, more of them may.
+            self._rest = REST if half > 1 else 0
             change = self._change(last.luma, first.luma)
             if change > self._threshold:
                 middle = stretch[min(half, len(self._waiting) - 1)]
                 middle.dissolved = change
+                if half == 1 and middle is not last:
+                    # What it shows for the first time is the shot that has begun.
+                    last.lost = 0.0
                 self._rest = REST_AFTER
 
-    def _breaks(self, seen: _Seen) -> bool:
-        """Return whether no dissolve goes on over a frame."""
-        lost = seen.lost is None or seen.lost > self._threshold
-        return lost or seen.empty or seen.cut or seen.dissolved > 0.0
+
+def _breaks(seen: _Seen, most_lost: float) -> bool:
+    """Return whether no dissolve goes on over a frame."""
+    lost = seen.lost is None or seen.lost > most_lost
+    return lost or seen.empty or seen.cut or seen.dissolved > 0.0
 
 
 def _detail(luma: UInt8Array) -> FloatArray:

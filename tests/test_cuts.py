@@ -149,11 +149,56 @@ def test_a_dissolve_is_one_cut(hold, length):
 
 
 @anyhow
+@pytest.mark.parametrize("both", [1, 2])
+def test_a_cut_over_frames_that_show_both_shots_is_one_cut(hold, both):
+    # As a change of the frame rate leaves it.
+    shares = np.clip((np.arange(24) - 9) / (both + 1), 0, 1).tolist()
+    shot = [
+        cv2.addWeighted(a, 1 - share, b, share, 0)
+        for a, b, share in zip(_still(1, 24), _still(2, 24), shares, strict=True)
+    ]
+    (cut,) = _cuts(shot, hold)
+    assert 10 <= cut <= 11
+
+
+@anyhow
+@pytest.mark.parametrize("fastest", [10, 20, 40])
+def test_a_pan_that_blurs_the_picture_is_no_dissolve(hold, fastest):
+    faster = [*range(5, fastest, 5)]
+    speeds = [*[0] * 8, *faster, *[fastest] * 6, *reversed(faster), *[0] * 8]
+    travel = np.cumsum(speeds).tolist()
+    wide = _view(5, WIDTH + travel[-1])
+    pictures = [
+        cv2.blur(wide[:, x : x + WIDTH], (max(speed, 1), 1))
+        for x, speed in zip(travel, speeds, strict=True)
+    ]
+    assert _cuts(pictures, hold) == []
+
+
+@anyhow
 @pytest.mark.parametrize("speed", [12, 45, 90])
 def test_a_fast_pan_is_no_cut(hold, speed):
     travel = np.concatenate([np.zeros(6), np.full(5, speed), np.zeros(6)]).cumsum().astype(int)
     wide = _view(5, WIDTH + int(travel[-1]))
     assert _cuts([wide[:, x : x + WIDTH] for x in travel], hold) == []
+
+
+@anyhow
+@pytest.mark.parametrize("across", [-90, 0, 90])
+@pytest.mark.parametrize("down", [-60, 0, 60])
+def test_a_jump_within_the_same_view_is_no_cut(hold, across, down):
+    # A pan so fast that flow does not reach, in any direction.
+    tall = np.concatenate([_view(seed, 2 * WIDTH) for seed in (5, 6)])
+    places = [(HEIGHT // 2, WIDTH // 2)] * 6 + [(HEIGHT // 2 + down, WIDTH // 2 + across)] * 6
+    assert _cuts([tall[y : y + HEIGHT, x : x + WIDTH] for y, x in places], hold) == []
+
+
+@anyhow
+@pytest.mark.parametrize("jump", [(0, 230), (125, 0)])
+def test_a_jump_that_leaves_next_to_nothing_in_view_is_a_cut(hold, jump):
+    tall = np.concatenate([_view(seed, 2 * WIDTH) for seed in (5, 6)])
+    places = [(0, 0)] * 6 + [jump] * 6
+    assert _cuts([tall[y : y + HEIGHT, x : x + WIDTH] for y, x in places], hold) == [6]
 
 
 def test_cuts_are_where_the_change_is_above_the_threshold():
