@@ -322,11 +322,14 @@ class SegmenterInfo:
     class_set : ClassSet
         Names and colours of the classes.
     sha256 : str
-        Hash of the model's bytes, in hex; empty for callables.
+        Hash of the model's bytes, in hex; of a function that of the file its module lies in.
+        Empty where there is none.
     label_bits : int
         8, or 16 where ids can pass 254.
     assumptions : tuple of str
         What was assumed because neither config nor model said it.
+    remembers : bool
+        An answer depends on those before it, as of a model that takes its own previous mask.
     """
 
     name: str
@@ -335,6 +338,7 @@ class SegmenterInfo:
     sha256: str = ""
     label_bits: int = 8
     assumptions: tuple[str, ...] = ()
+    remembers: bool = False
 
     def __post_init__(self) -> None:
         if self.label_bits not in (8, 16):

@@ -160,7 +160,7 @@ def _convertible(config: Config, name: str) -> _Convertible:
     segmenter = build_segmenter(load_config(overrides=config.set_keys() | _UNLIMITED))
     if not isinstance(segmenter, SavedModelSegmenter | KerasSegmenter):
         raise ModelError(_not_convertible(name))
-    if segmenter.remembers:
+    if segmenter.info.remembers:
         raise ModelError(
             f"{name}: takes its own previous mask, which frames that differ cannot give; "
             "run it as it is"

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from tempseg.outputs import library_versions
 from tempseg.runners.chunks import ChunkPlan
 from tempseg.types import SegmenterInfo
 
-__all__ = ["changes", "fingerprint", "run_hash", "source_code_hash"]
+__all__ = ["changes", "fingerprint", "run_hash"]
 
 _OF_RUN = frozenset({"chunk_s"})
 """The keys of `[run]` that what is written depends on; the others say how it is done."""
@@ -25,7 +22,7 @@ def fingerprint(plan: ChunkPlan, segmenter: SegmenterInfo) -> dict[str, object]:
     """Return what a run is made of by name: source, model, versions and every key of the config."""
     found: dict[str, object] = {
         "source": f"{plan.digest[:16]}, {plan.bytes} bytes",
-        "model": segmenter.sha256 or source_code_hash(segmenter.name),
+        "model": segmenter.sha256,
         **{f"version of {name}": number for name, number in library_versions().items()},
     }
     for section, keys in plan.config.model_dump(mode="json").items():
@@ -54,21 +51,6 @@ def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[s
 def run_hash(found: Mapping[str, object]) -> str:
     """Return the hash of a fingerprint, in hex."""
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-
-
-def source_code_hash(model: str) -> str:
-    """Return the hash of the file that a `python:MODULE:ATTRIBUTE` lies in; empty for others."""
-    if not model.startswith("python:"):
-        return ""
-    name = model.removeprefix("python:").partition(":")[0]
-    module = sys.modules.get(name)
-    file = getattr(module, "__file__", None)
-    if module is None:
-        spec = importlib.util.find_spec(name)
-        file = None if spec is None else spec.origin
-    if file is None or not Path(file).is_file():
-        return ""
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def _told(value: object) -> str:

@@ -145,7 +145,7 @@ def _completed(
     wrapped = _wrapped(segmenter, options)
     if wrapped is not segmenter and not sees_parts:
         raise ModelError(f"{model}: holds answers for whole frames; remove {_WRAPPING}")
-    if wrapped is not segmenter and isinstance(segmenter, NetworkSegmenter) and segmenter.remembers:
+    if wrapped is not segmenter and segmenter.info.remembers:
         raise ModelError(
             f"{model}: takes its own previous mask, which has no sense for parts of a frame; "
             f"remove {_WRAPPING}"

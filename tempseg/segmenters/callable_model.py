@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -78,6 +80,7 @@ class CallableSegmenter:
             self._name,
             "python",
             choice.class_set,
+            sha256=_source_hash(self._name),
             label_bits=AnswerDecoder(self._name, choice.class_set).label_bits,
             assumptions=choice.assumptions,
         )
@@ -212,6 +215,15 @@ def _with_classes(
 def _own_name(function: Callable[[UInt8Array], object]) -> str:
     named = function if hasattr(function, "__qualname__") else type(function)
     return f"{_PREFIX}{named.__module__}:{named.__qualname__}"
+
+
+def _source_hash(name: str) -> str:
+    """Return the hash of the file that a function's module was imported from; empty without one."""
+    module = sys.modules.get(name.removeprefix(_PREFIX).partition(":")[0])
+    file = getattr(module, "__file__", None)
+    if file is None or not Path(file).is_file():
+        return ""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def _one_line(error: Exception) -> str:

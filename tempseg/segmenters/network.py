@@ -85,6 +85,7 @@ class NetworkSegmenter(ABC):
             sha256=sha256,
             label_bits=self._decoder.label_bits,
             assumptions=(*assumptions, *choice.assumptions),
+            remembers=port.previous_mask,
         )
 
     @property
@@ -111,7 +112,7 @@ class NetworkSegmenter(ABC):
 
     def segment_batch(self, frames: Sequence[Frame]) -> list[Prediction]:
         """Return the answers for several frames; at once, where the model takes that."""
-        if len(frames) < 2 or self.batch == 1 or self.remembers:
+        if len(frames) < 2 or self.batch == 1 or self._memory is not None:
             return [self.segment(frame) for frame in frames]
         prepared = [self._preprocessor.prepare(frame.image) for frame in frames]
         tensor = np.concatenate([self._port.tensor(values) for values, _ in prepared])
@@ -207,11 +208,6 @@ class NetworkSegmenter(ABC):
         values: NDArray[Any] = prepared if mask is None else np.dstack((prepared, mask))
         answer = self._output.channels_last(self._infer(self._port.tensor(values), where), where)
         return answer, _onto_answer(placement, preprocessor, answer)
-
-    @property
-    def remembers(self) -> bool:
-        """Whether an answer depends on the answers before."""
-        return self._memory is not None
 
     def forget(self) -> None:
         """Answer the next frame as if none had been answered before."""

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Generic, NoReturn, TypeVar
 
 from tempseg.errors import ModelTimeoutError
-from tempseg.protocols import BatchSegmenter, Segmenter
+from tempseg.protocols import BatchSegmenter, RememberingSegmenter, Segmenter
 from tempseg.types import Frame, Prediction, SegmenterInfo
 
 __all__ = ["TimeLimitedSegmenter", "time_limited"]
@@ -76,6 +76,11 @@ class TimeLimitedSegmenter:
         """
         (answer,) = self._within([frame], lambda: [self._segmenter.segment(frame)])
         return answer
+
+    def forget(self) -> None:
+        """Answer the next frame as if it were the first, where the segmenter remembers others."""
+        if isinstance(self._segmenter, RememberingSegmenter):
+            self._segmenter.forget()
 
     def _within(
         self, frames: Sequence[Frame], call: Callable[[], list[Prediction]]

@@ -20,6 +20,7 @@ from tempseg.config import load_config
 from tempseg.runners.chunks import plan_run
 from tempseg.runners.executor import InProcess
 from tempseg.runners.work import SeamError
+from tempseg.segmenters.time_limit import time_limited
 from tempseg.video import FramePart, open_source, read_label_video
 
 from ..video.clips import damage, packet_times, video_times, write_clip
@@ -97,12 +98,14 @@ class Remembering:
         self.asked.append("forget")
 
 
+@pytest.mark.parametrize("timeout_s", [None, 60.0])
 def test_a_model_forgets_between_chunks_and_reads_its_first_answer_from_the_first_frame(
-    material, tmp_path
+    material, tmp_path, timeout_s
 ):
     plan = _plan(material)
     segmenter = Remembering(build_segmenter(plan.config))
-    with InProcess(plan, segmenter) as executor:
+    asked = segmenter if timeout_s is None else time_limited(segmenter, timeout_s=timeout_s)
+    with InProcess(plan, asked) as executor:
         list(executor.run(plan.chunks[2:4], tmp_path, run="", progress=lambda *_: None))
     second, third = (chunk.part.first_index for chunk in plan.chunks[2:4])
     assert segmenter.asked[:3] == [0, "forget", second]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -116,6 +118,17 @@ def test_a_model_that_cannot_be_loaded_or_fails_is_told_as_with_one(material, tm
             workers=2,
         )
     assert _children() == []
+
+
+def test_a_function_is_known_by_the_file_it_lies_in_however_many_workers(material, tmp_path):
+    told = []
+    for workers in (1, 2):
+        out = tmp_path / str(workers)
+        tempseg.run(material.clip, out, model=f"{MODELS}:bright", config=CONFIG, workers=workers)
+        told.append(json.loads((out / "run.json").read_text()))
+    file = Path(__file__).with_name("models.py")
+    assert told[0]["model"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert told[0]["fingerprint"] == told[1]["fingerprint"]
 
 
 def test_a_model_that_ends_its_process_when_it_is_loaded_is_told(material, tmp_path):

@@ -165,6 +165,8 @@ def test_loading_prints_nothing(tiny: TinyModels, capfd: pytest.CaptureFixture[s
 
 def test_a_model_gets_its_own_mask_back(tiny: TinyModels) -> None:
     segmenter = LiteRTSegmenter(tiny.path("remembers.tflite"), UNIT)
+    assert segmenter.info.remembers
+    assert not LiteRTSegmenter(tiny.path("logits.tflite")).info.remembers
     image = colour_frame()
     image[:, :, 0] = 0
     image[:, 6:8, 0] = 255  # one column of the network's twelve
