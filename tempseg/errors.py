@@ -2,6 +2,7 @@
 
 __all__ = [
     "ConfigError",
+    "EmptyPartError",
     "ModelError",
     "ModelTimeoutError",
     "OutputError",
@@ -21,6 +22,10 @@ class ConfigError(TempsegError):
 
 class SourceError(TempsegError):
     """The input cannot be read."""
+
+
+class EmptyPartError(SourceError):
+    """No frame lies in the part of the input that was asked for."""
 
 
 class ModelError(TempsegError):

@@ -14,28 +14,10 @@ from tempseg.segmenters.network import available_threads
 from tempseg.tuning.reference import Material
 from tempseg.tuning.replay import replay
 
-__all__ = ["StageMs", "Takes", "measure_stages"]
+__all__ = ["StageMs", "measure_stages"]
 
 WRITTEN_FRAMES = 40
 """Frames that are written to tell what writing takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Takes:
-    """What a run would take.
-
-    Parameters
-    ----------
-    ms : float
-        A frame, in milliseconds.
-    """
-
-    ms: float
-
-    @property
-    def fps(self) -> float:
-        """Frames a second."""
-        return 1000 / self.ms if self.ms > 0 else float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +40,8 @@ class StageMs:
     write: float
     cores: int
 
-    def takes(self, *, share: float, carry_ms: float, both_ways: bool, moves: bool) -> Takes:
-        """Return what a run would take a frame.
+    def run_ms(self, *, share: float, carry_ms: float, both_ways: bool, moves: bool) -> float:
+        """Return what a run would take a frame, in milliseconds.
 
         Decoding, motion, the engine and writing run side by side: the slowest of them is the
         least, and so is all work together shared out over the cores.
@@ -78,7 +60,7 @@ class StageMs:
         model = self.segment * share
         engine = model + carry_ms
         work = (self.decode + motion + carry_ms + self.write) / self.cores + model
-        return Takes(max(self.decode, motion, engine, self.write, work))
+        return max(self.decode, motion, engine, self.write, work)
 
     def as_dict(self) -> dict[str, float]:
         """Return the figures for JSON."""

@@ -13,7 +13,7 @@ from tempseg.protocols import KeyframePolicy, Segmenter, SpanJudge
 from tempseg.tuning.recording import Recording
 from tempseg.tuning.replay import Keyframes
 
-__all__ = ["Decided", "Decisions"]
+__all__ = ["Decisions", "KeyframesTaken"]
 
 _ANYHOW = (KeyframeReason.FIRST, KeyframeReason.SCENE_CUT, KeyframeReason.FORCED)
 
@@ -31,7 +31,7 @@ _POLICY_KEYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class KeyframesTaken:
     """What a config decides on a recording: all that carrying depends on.
 
     Parameters
@@ -58,13 +58,13 @@ class _Trace:
     shots: tuple[int, ...]
 
     @property
-    def decided(self) -> Decided:
+    def decided(self) -> KeyframesTaken:
         reasons = enumerate(why for _, why in self.frames)
-        return Decided(
+        return KeyframesTaken(
             tuple((place, why.value) for place, why in reasons if why is not None), self.shots
         )
 
-    def repeats(self, policy: KeyframePolicy) -> Decided | None:
+    def repeats(self, policy: KeyframePolicy) -> KeyframesTaken | None:
         """Return what a policy decides that decides alike on all that was seen.
 
         What an engine sees follows from the keyframes before. A policy that decides alike on each
@@ -82,7 +82,7 @@ class _Trace:
                 return None
             if reason is not None:
                 found.append((place, reason.value))
-        return Decided(tuple(found), self.shots)
+        return KeyframesTaken(tuple(found), self.shots)
 
 
 class Decisions:
@@ -107,7 +107,7 @@ class Decisions:
         self.replays = 0
         """How often the engine had to be asked."""
 
-    def of(self, config: Config) -> Decided:
+    def of(self, config: Config) -> KeyframesTaken:
         """Return place and reason of each keyframe, and where shots begin."""
         policy = build_policy(config)
         steady = not isinstance(policy, SpanJudge) and not policy.every_frame

@@ -19,8 +19,6 @@ from tempseg.errors import OutputError
 
 __all__ = ["Journal", "JournalWriter", "Layer"]
 
-_CHUNK = 1 << 22
-
 
 @dataclass(frozen=True, slots=True)
 class Layer:

@@ -6,6 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
@@ -21,6 +22,7 @@ from tempseg.config import Config, load_config
 from tempseg.errors import OutputError, SourceError
 from tempseg.flows import DisFlow
 from tempseg.flows.inverse_search import SETTINGS
+from tempseg.locks import locked
 from tempseg.motion import Step, Stepper, working_size
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FlowEstimator, FrameSource, WorkObserver
@@ -37,7 +39,15 @@ from tempseg.types import (
     VideoInfo,
 )
 
-__all__ = ["FORMAT", "RecordedFlow", "Recording", "check_room", "part_config", "record"]
+__all__ = [
+    "FORMAT",
+    "RecordedFlow",
+    "Recording",
+    "alone_with",
+    "check_room",
+    "part_config",
+    "record",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -80,16 +90,6 @@ class Recording:
     def size(self) -> tuple[int, int]:
         """Height and width of the frames."""
         return self.video.height, self.video.width
-
-    @property
-    def decode_s(self) -> float:
-        """What decoding took, all frames together."""
-        return float(sum(row["decode_s"] for row in self.journal.rows))
-
-    @property
-    def motion_s(self) -> float:
-        """What estimating the motion took, all frames together, both ways."""
-        return float(sum(row["motion_s"] for row in self.journal.rows))
 
     def frames(self, *, first: int | None = None) -> Iterator[Frame]:
         """Yield the frames, or the first few, with pictures that are read from disk when asked.
@@ -264,21 +264,32 @@ def record(
         }
         folder = cache / "recordings" / digest(told)
         layers = _layers(head, own)
-        journal = Journal.read(folder, "frames", layers, told)
-        if journal.damaged:
-            _log.warning("%s: is damaged; what is not whole is recorded anew", folder)
         skipped = source.count_before() if piece.start is not None else 0
-        if journal.end is None or not journal.rows:
-            if observer is not None:
-                observer.begin(f"record {Path(piece.spec).name}", video.frame_count or 0)
-            check_room(folder, layers, (video.frame_count or 1) - len(journal.rows))
-            _write(journal, source, (head, frames), own, observer)
+        with alone_with(folder):
             journal = Journal.read(folder, "frames", layers, told)
+            if journal.damaged:
+                _log.warning("%s: is damaged; what is not whole is recorded anew", folder)
+            if journal.end is None or not journal.rows:
+                if observer is not None:
+                    observer.begin(f"record {Path(piece.spec).name}", video.frame_count or 0)
+                check_room(folder, layers, (video.frame_count or 1) - len(journal.rows))
+                _write(journal, source, (head, frames), own, observer)
+                journal = Journal.read(folder, "frames", layers, told)
         if journal.end is None:
             raise OutputError(f"{folder}: cannot be read back; check the disk, or use --cache")
         return Recording(folder, piece, own, video, skipped - before, journal)
     finally:
         source.close()
+
+
+@contextmanager
+def alone_with(folder: Path) -> Iterator[None]:
+    """Hold a recording's folder, waiting for another tune that works in it."""
+    with ExitStack() as held:
+        # Where there can be no lock nothing else can be written either: that is told, not this.
+        with suppress(OSError):
+            held.enter_context(locked(folder / ".lock"))
+        yield
 
 
 def _layers(head: Frame, config: Config) -> list[Layer]:

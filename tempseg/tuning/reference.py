@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,15 @@ from tempseg.metrics.judge import Judge
 from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import Segmenter, WorkObserver
-from tempseg.segmenters import NetworkSegmenter
 from tempseg.tuning.answers import AnswerStore, KnownSegmenter
 from tempseg.tuning.fingerprint import digest
 from tempseg.tuning.journal import Journal, JournalWriter, Layer
-from tempseg.tuning.recording import FORMAT, Recording, check_room
+from tempseg.tuning.passing import PassingStore
+from tempseg.tuning.recording import FORMAT, Recording, alone_with, check_room
 from tempseg.tuning.replay import replay
-from tempseg.types import FloatArray, LabelArray, SegmenterInfo
+from tempseg.types import VOID_8, VOID_16, FloatArray, LabelArray, SegmenterInfo
 
-__all__ = ["Material", "open_model", "prepare"]
+__all__ = ["Material", "ModelLabels", "open_model", "prepare"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,40 @@ _NOWHERE = -32768
 
 _AHEAD = 4
 _PER_FRAME = {"keyframe.policy": "interval", "keyframe.interval": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLabels:
+    """The labels of a run with the model on every frame.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width.
+    compressed : tuple of bytes
+        Of each frame.
+    info : SegmenterInfo
+    """
+
+    size: tuple[int, int]
+    compressed: tuple[bytes, ...]
+    info: SegmenterInfo
+
+    @property
+    def classes(self) -> int:
+        """How many classes the model tells apart."""
+        return len(self.info.class_set.names)
+
+    @property
+    def void(self) -> int:
+        """The id that stands for none."""
+        return VOID_16 if self.info.label_bits == 16 else VOID_8
+
+    def at(self, place: int) -> LabelArray:
+        """Return those of a frame, shape (H, W)."""
+        dtype = np.uint16 if self.info.label_bits == 16 else np.uint8
+        raw = zlib.decompress(self.compressed[place])
+        return cast(LabelArray, np.frombuffer(raw, dtype).reshape(self.size))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +91,9 @@ class Material:
         The motion from each frame to the next.
     cuts : frozenset of int
         Places at which the judging motion sees a new shot.
-    floor : float
-        Mean over pairs of frames of the model's agreement with itself, in [0, 1].
     floor_pairs : tuple of float
-    labels_of_model : tuple of bytes
-        The model's labels on each frame, compressed.
-    calls : int
-        How often the model was asked now.
+        The model's agreement with itself from each frame to the next, in [0, 1]; nan where none.
+    labels : ModelLabels
     """
 
     recording: Recording
@@ -70,17 +101,7 @@ class Material:
     judged: Journal
     cuts: frozenset[int]
     floor_pairs: tuple[float, ...]
-    labels_of_model: tuple[bytes, ...]
-
-    @property
-    def classes(self) -> int:
-        """How many classes the model tells apart."""
-        return len(self.segmenter.info.class_set.names)
-
-    @property
-    def void(self) -> int:
-        """The id that stands for none."""
-        return 65535 if self.segmenter.info.label_bits == 16 else 255
+    labels: ModelLabels
 
     @property
     def floor(self) -> float:
@@ -92,12 +113,6 @@ class Material:
         """What an answer took when it was asked for, in milliseconds, the median."""
         found = list(self.segmenter.ms.values())
         return float(np.median(found)) if found else 0.0
-
-    def reference(self, place: int) -> LabelArray:
-        """Return the model's labels on a frame, shape (H, W)."""
-        dtype = np.uint16 if self.void == 65535 else np.uint8
-        raw = zlib.decompress(self.labels_of_model[place])
-        return cast(LabelArray, np.frombuffer(raw, dtype).reshape(self.recording.size))
 
     def forward(self, place: int) -> FloatArray:
         """Return where the pixels of the frame before lie on this one; nan where nowhere."""
@@ -116,8 +131,7 @@ def open_model(config: Config) -> Segmenter:
         When an answer depends on those before it.
     """
     segmenter = build_segmenter(config)
-    inner: Any = segmenter
-    if isinstance(inner, NetworkSegmenter) and inner.remembers:
+    if segmenter.info.remembers:
         raise ConfigError(
             f"{config.segmenter.model}: takes its own previous mask, so that an answer depends on "
             "when the ones before were asked for, and nothing can be replayed; take a model "
@@ -145,26 +159,30 @@ def prepare(
     if (config.segmenter.model or "").startswith("masks:"):
         # Masks go by order: each part of a video begins at its own.
         asked = build_segmenter(recording.config, source=recording.source())
-    folder = _answer_folder(recording, config, segmenter.info, cache)
-    store = AnswerStore(folder)
+    store = _answer_store(recording, config, segmenter.info, cache)
     known = KnownSegmenter(store, segmenter.info, asked=asked)
-    _ask(recording, store, known, observer)
-    labels = tuple(_compressed(known, recording, config))
-    # What a first answer was taken for is known only now.
-    final = KnownSegmenter(store, asked.info)
-    final.ms, final.calls = known.ms, known.calls
-    material_labels = _Labels(recording, labels, final.info)
-    judged, floor_pairs = _judge(recording, store, material_labels, observer)
+    with alone_with(recording.folder):
+        _ask(recording, store, known, observer)
+        compressed = tuple(_compressed(known, recording, config))
+        # What a first answer was taken for is known only now.
+        final = KnownSegmenter(store, asked.info)
+        final.ms, final.calls = known.ms, known.calls
+        labels = ModelLabels(recording.size, compressed, final.info)
+        judged, floor_pairs = _judge(recording, store, labels, observer)
     cuts = frozenset(place for place, row in enumerate(judged.rows) if row["change"] > SCENE_CHANGE)
     return Material(recording, final, judged, cuts, floor_pairs, labels)
 
 
-def _answer_folder(recording: Recording, config: Config, info: SegmenterInfo, cache: Path) -> Path:
-    """Return where a model's answers to a recording lie.
+def _answer_store(
+    recording: Recording, config: Config, info: SegmenterInfo, cache: Path
+) -> AnswerStore:
+    """Return where a model's answers to a recording are kept.
 
     Masks that lie on the disk anyway, and functions that nobody can tell from one another by their
-    bytes, are asked again each time: their answers lie beside, and are dropped at the end.
+    bytes, are asked again each time.
     """
+    if not _outlives(info):
+        return PassingStore(cache / "passing")
     keys = config.segmenter.model_dump(mode="json", exclude={"model", "threads", "batch"})
     told = {
         "format": FORMAT,
@@ -173,14 +191,12 @@ def _answer_folder(recording: Recording, config: Config, info: SegmenterInfo, ca
         "runtime": info.runtime,
         "keys": keys,
     }
-    if not remembered(info):
-        return cache / "passing" / digest(told | {"name": info.name, "of": str(recording.folder)})
-    return cache / "answers" / f"{recording.folder.name}-{digest(told)}"
+    return AnswerStore(cache / "answers" / f"{recording.folder.name}-{digest(told)}")
 
 
-def remembered(info: SegmenterInfo) -> bool:
-    """Return whether a model's answers outlive a tune."""
-    return bool(info.sha256) and info.runtime != "masks"
+def _outlives(info: SegmenterInfo) -> bool:
+    """Return whether a model's answers outlive a tune: its hash must tell it from every other."""
+    return bool(info.sha256) and info.runtime not in ("masks", "python")
 
 
 def _ask(
@@ -220,28 +236,10 @@ def _compressed(known: Segmenter, recording: Recording, config: Config) -> Itera
         yield zlib.compress(result.segmentation.labels.tobytes(), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Labels:
-    """The model's labels, frame by frame."""
-
-    recording: Recording
-    compressed: Sequence[bytes]
-    info: SegmenterInfo
-
-    def at(self, place: int) -> LabelArray:
-        dtype = np.uint16 if self.info.label_bits == 16 else np.uint8
-        raw = zlib.decompress(self.compressed[place])
-        return cast(LabelArray, np.frombuffer(raw, dtype).reshape(self.recording.size))
-
-    def floor(self) -> FidelityFloor:
-        void = 65535 if self.info.label_bits == 16 else 255
-        return FidelityFloor(len(self.info.class_set.names), void=void)
-
-
 def _judge(
     recording: Recording,
     store: AnswerStore,
-    labels: _Labels,
+    labels: ModelLabels,
     observer: WorkObserver | None,
 ) -> tuple[Journal, tuple[float, ...]]:
     """Return the motion that judges, and the model's agreement with itself along it."""
@@ -254,6 +252,7 @@ def _judge(
     if journal.end is not None and isinstance(known, list) and len(known) == len(recording):
         return journal, tuple(math.nan if value is None else value for value in known)
     pairs: list[float] = []
+    floor = FidelityFloor(labels.classes, void=labels.void)
     if observer is not None:
         observer.begin("judge motion", len(recording))
     writes = journal.end is None
@@ -262,7 +261,7 @@ def _judge(
     with (
         single_threaded_opencv(),
         Judge() as judge,
-        _writer(journal, writes=writes) as writer,
+        JournalWriter(journal) if writes else nullcontext() as writer,
     ):
         before: NDArray[np.uint8] | None = None
         for place, luma in enumerate(_lumas(recording)):
@@ -274,9 +273,7 @@ def _judge(
                 forward, change = _places(pair.forward, pair.occluded), pair.scene_change
                 agreement = math.nan
                 if change <= SCENE_CHANGE:
-                    agreement = labels.floor().update(
-                        labels.at(place - 1), labels.at(place), pair.backward
-                    )
+                    agreement = floor.update(labels.at(place - 1), labels.at(place), pair.backward)
             if writer is not None and place >= len(journal.rows):
                 writer.add({"forward": forward}, change=change)
             pairs.append(agreement)
@@ -289,18 +286,6 @@ def _judge(
     if writes:
         journal = Journal.read(recording.folder, "judged", layers, told)
     return journal, tuple(pairs)
-
-
-class _writer:  # noqa: N801 - a context manager with a choice, used once
-    def __init__(self, journal: Journal, *, writes: bool) -> None:
-        self._own = JournalWriter(journal) if writes else None
-
-    def __enter__(self) -> JournalWriter | None:
-        return None if self._own is None else self._own.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        if self._own is not None:
-            self._own.__exit__(*error)
 
 
 def _described() -> str:

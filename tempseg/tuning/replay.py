@@ -10,7 +10,7 @@ from tempseg.protocols import Segmenter, StageTimer
 from tempseg.tuning.recording import Recording
 from tempseg.types import FrameResult
 
-__all__ = ["Keyframes", "keyframes_of", "replay"]
+__all__ = ["Keyframes", "replay"]
 
 Keyframes = tuple[tuple[int, str], ...]
 """Place and reason of each keyframe of a recording, in order."""
@@ -40,12 +40,3 @@ def replay(
     config = recording.placed(config)
     engine = build_engine(config, segmenter, flow=recording.flow(), timer=timer)
     yield from engine.results(recording.frames(first=first))
-
-
-def keyframes_of(results: Iterator[FrameResult]) -> Keyframes:
-    """Return the keyframes among results."""
-    return tuple(
-        (place, result.reason.value)
-        for place, result in enumerate(results)
-        if result.reason is not None
-    )

@@ -107,9 +107,9 @@ class Tally:
     """
 
     def __init__(self, studies: Sequence[Study]) -> None:
-        material = studies[0].material
-        self._fidelity = Fidelity(material.classes, void=material.void)
-        self._temporal = TemporalConsistency(material.classes, void=material.void)
+        labels = studies[0].material.labels
+        self._fidelity = Fidelity(labels.classes, void=labels.void)
+        self._temporal = TemporalConsistency(labels.classes, void=labels.void)
         truth = next((study.truth for study in studies if study.truth), None)
         self._confusion = (
             None if truth is None else ConfusionMatrix(truth.classes.count, void=truth.classes.void)
@@ -135,7 +135,7 @@ class Tally:
                 keyframes.append((place, result.reason.value))
             self._fidelity.update(
                 labels,
-                material.reference(place),
+                material.labels.at(place),
                 frame=self.frames,
                 between=result.reason is None,
             )

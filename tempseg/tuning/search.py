@@ -14,7 +14,7 @@ from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.protocols import WorkObserver
 from tempseg.segmenters.network import available_threads
 from tempseg.tuning.cost import StageMs
-from tempseg.tuning.decisions import Decided, Decisions
+from tempseg.tuning.decisions import Decisions, KeyframesTaken
 from tempseg.tuning.pareto import layers
 from tempseg.tuning.scoring import Figures, Study, Tally, part_of, score
 from tempseg.tuning.space import Trial
@@ -154,12 +154,12 @@ def search(
 
 def _ms(config: Config, figures: Figures, stages: StageMs) -> float:
     every = figures.keyframes == figures.frames
-    return stages.takes(
+    return stages.run_ms(
         share=figures.share,
         carry_ms=figures.carry_ms,
         both_ways=config.propagate.lookahead > 0,
         moves=not every,
-    ).ms
+    )
 
 
 class _Crew:
@@ -197,17 +197,17 @@ class _Crew:
 
 def _told(
     studies: Sequence[Study], trials: Sequence[Trial], crew: _Crew
-) -> list[tuple[Trial, tuple[Decided, ...]]]:
+) -> list[tuple[Trial, tuple[KeyframesTaken, ...]]]:
     """Return what each config decides on each recording."""
     memory = [Decisions(s.material.recording, s.material.segmenter) for s in studies]
 
-    def told(trial: Trial) -> tuple[Decided, ...]:
+    def told(trial: Trial) -> tuple[KeyframesTaken, ...]:
         return tuple(decisions.of(trial.config) for decisions in memory)
 
     return list(zip(trials, crew.all("tell keyframes", trials, told), strict=True))
 
 
-def _distinct(told: Iterable[tuple[Trial, tuple[Decided, ...]]]) -> list[_Candidate]:
+def _distinct(told: Iterable[tuple[Trial, tuple[KeyframesTaken, ...]]]) -> list[_Candidate]:
     """Return one candidate for all configs that give the same, the first of them."""
     groups: dict[object, list[Trial]] = {}
     counts: dict[object, int] = {}

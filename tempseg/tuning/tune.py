@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tempseg.build import build_source
 from tempseg.config import Config
-from tempseg.errors import ConfigError
+from tempseg.errors import ConfigError, EmptyPartError, SourceError
 from tempseg.metrics.confusion import mean_known
 from tempseg.protocols import WorkObserver
 from tempseg.tuning.cost import StageMs, measure_stages
@@ -148,12 +146,21 @@ def _taken(
     finally:
         source.close()
     pieces = draw_pieces(spec, video, config, frames=sample, seed=seed)
-    recordings = [
-        record(piece, config, cache, before=before, observer=observer) for piece in pieces
-    ]
-    frames = video.frame_count or 0
-    if pieces == [Piece(spec, config.source.start, config.source.end)]:
-        frames = recordings[0].journal.rows[-1]["index"] + 1
+    whole = pieces == [Piece(spec, config.source.start, config.source.end)]
+    recordings = []
+    for piece in pieces:
+        try:
+            recordings.append(record(piece, config, cache, before=before, observer=observer))
+        except EmptyPartError:
+            # Drawn as if frames came at an even rate: here they pause.
+            if whole:
+                raise
+    if not recordings:
+        raise SourceError(
+            f"{spec}: its frames come so unevenly that none lies where pieces were drawn; try "
+            "another --seed, or take all frames with --sample 0"
+        )
+    frames = recordings[0].journal.rows[-1]["index"] + 1 if whole else video.frame_count or 0
     return _Taken(recordings, frames, before)
 
 
@@ -252,21 +259,17 @@ def tune_config(
     wanted = parse_target(target)
     if in_full < 1:
         raise ConfigError(f"--configs {in_full}: expected at least 1")
-    try:
-        studies = studies_of(
-            sources,
-            config,
-            cache=cache,
-            sample=sample,
-            seed=seed,
-            truths=truths,
-            observer=observer,
-        )
-        stages = _stages([study.material for study in studies], config)
-        found = _searched(studies, config, fixed, stages, in_full, observer)
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(cache / "passing")
+    studies = studies_of(
+        sources,
+        config,
+        cache=cache,
+        sample=sample,
+        seed=seed,
+        truths=truths,
+        observer=observer,
+    )
+    stages = _stages([study.material for study in studies], config)
+    found = _searched(studies, config, fixed, stages, in_full, observer)
     floor, truth = floor_of(studies), bool(truths)
     if wanted.from_floor and math.isnan(floor):
         raise ConfigError(

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from av import VideoFrame
 
-from tempseg.errors import SourceError
+from tempseg.errors import EmptyPartError, SourceError
 from tempseg.protocols import FrameSource
 from tempseg.types import Frame, VideoInfo
 from tempseg.video.decoding import PtsRange, VideoDecoder
@@ -213,7 +213,7 @@ class VideoSource:
         if self._ahead is None:
             length = self._decoder.duration_s
             told = "" if length is None else f" (it lasts about {length:.3f} s)"
-            raise SourceError(
+            raise EmptyPartError(
                 f"{self._path}: no frame between start {start or 0!r} and end "
                 f"{'of the file' if end is None else repr(end)}{told}; choose another part"
             )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from tempseg.locks import locked
 from tempseg.zoo.errors import ZooError
 
-__all__ = ["Pins", "cache_folder", "locked", "sha256_of"]
+__all__ = ["Pins", "cache_folder", "sha256_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,19 +29,6 @@ def cache_folder() -> Path:
         return (Path(home) if home else Path.home() / ".cache") / "tempseg"
     except RuntimeError as error:
         raise ZooError("there is no home folder to cache models in; set TEMPSEG_CACHE") from error
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, waiting for whoever holds it; it is free again when its holder ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _log.warning("%s: waiting for another process", path.parent)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def sha256_of(path: Path) -> str:

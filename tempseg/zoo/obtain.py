@@ -7,7 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from tempseg.zoo.cache import Pins, cache_folder, locked, sha256_of
+from tempseg.locks import locked
+from tempseg.zoo.cache import Pins, cache_folder, sha256_of
 from tempseg.zoo.download import TransferObserver, TransferSettings, download
 from tempseg.zoo.errors import TransferError, ZooError
 from tempseg.zoo.table import ZooEntry, ZooFile, entry_for

@@ -198,7 +198,7 @@ def test_the_model_is_asked_once_a_frame_and_never_again(source, tmp_path, asked
     assert again.material.segmenter.calls == 0
     assert again.material.floor == first.material.floor
     assert again.material.segment_ms == first.material.segment_ms > 0
-    assert again.material.labels_of_model == first.material.labels_of_model
+    assert again.material.labels == first.material.labels
 
 
 def test_other_keys_of_the_model_are_asked_anew(source, tmp_path, asked):
@@ -216,7 +216,7 @@ def test_a_damaged_answer_is_asked_for_again(source, tmp_path, asked, caplog):
     (again,) = studies_of([source], street(), cache=tmp_path)
     assert asked == [*range(10), 4]
     assert "is damaged" in caplog.text
-    assert again.material.labels_of_model == first.material.labels_of_model
+    assert again.material.labels == first.material.labels
 
 
 def test_answers_that_came_before_a_failure_are_kept(source, tmp_path, monkeypatch, asked):

@@ -10,6 +10,8 @@ from dataclasses import replace
 import pytest
 
 from tempseg.config import load_config
+from tempseg.errors import SourceError
+from tempseg.tuning import studies_of
 from tempseg.tuning.cost import StageMs
 from tempseg.tuning.results import Choice, Tuning, TuningNotes, best_toml, choose_among
 from tempseg.tuning.sample import Piece, draw_pieces
@@ -17,6 +19,8 @@ from tempseg.tuning.search import Measured
 from tempseg.tuning.space import LOOKAHEAD, Trial, trials
 from tempseg.tuning.targets import parse_target
 
+from ..video.clips import write_clip
+from .conftest import LABELS
 from .test_parts import measured, video
 
 
@@ -151,6 +155,21 @@ def test_pieces_of_a_part_lie_in_the_part():
     assert [piece.start - 60 for piece in pieces] == pytest.approx([p.start for p in plain])
 
 
+@pytest.mark.parametrize("pieces", [1, 4])
+def test_a_piece_that_falls_into_a_pause_is_passed_over(tmp_path, monkeypatch, pieces):
+    monkeypatch.setattr("tempseg.tuning.sample.PIECE_FRAMES", 40 // pieces)
+    # Two seconds, nothing for twenty, two seconds.
+    times = [*range(50), *range(550, 600)]
+    clip = write_clip(tmp_path / "paused.mp4", times, container={"movflags": "faststart"})
+    config = load_config(overrides={"segmenter.model": LABELS})
+    if pieces == 1:
+        with pytest.raises(SourceError, match=r"none lies where pieces were drawn; .*--sample 0"):
+            studies_of([str(clip)], config, cache=tmp_path, sample=40, seed=1)
+        return
+    studies = studies_of([str(clip)], config, cache=tmp_path, sample=40, seed=1)
+    assert 0 < len(studies) < pieces
+
+
 def test_pieces_hold_as_many_frames_as_were_asked_for():
     pieces = draw_pieces("v", video(9000), load_config(), frames=403, seed=0)
     assert sum(round((piece.end - piece.start) * 25) for piece in pieces) == 403
@@ -179,13 +198,13 @@ def test_a_lookahead_that_is_fixed_is_that_of_every_trial():
 def test_time_is_never_less_than_that_of_any_stage():
     for stage in ("decode", "motion", "write"):
         stages = replace(StageMs(1, 1, 1, 1, cores=64), **{stage: 50.0})
-        assert stages.takes(share=0.1, carry_ms=1, both_ways=True, moves=True).ms == 50
+        assert stages.run_ms(share=0.1, carry_ms=1, both_ways=True, moves=True) == 50
 
 
 def test_motion_one_way_takes_half_and_none_takes_nothing():
     stages = StageMs(1, 40, 1, 1, cores=64)
     taken = [
-        stages.takes(share=0.1, carry_ms=1, both_ways=both, moves=moves).ms
+        stages.run_ms(share=0.1, carry_ms=1, both_ways=both, moves=moves)
         for both, moves in ((True, True), (False, True), (True, False))
     ]
     assert taken == [40, 20, pytest.approx(1.1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -296,12 +297,8 @@ def test_an_answer_cut_short_is_dropped(tmp_path):
 
 def test_time_is_that_of_the_slowest_or_of_all_work_shared_out():
     stages = StageMs(decode=2, motion=4, segment=100, write=6, cores=2)
-    few = stages.takes(share=0.0, carry_ms=20, both_ways=True, moves=True)
-    assert few.ms == 20
-    many = stages.takes(share=1.0, carry_ms=1, both_ways=True, moves=False)
-    assert many.ms == pytest.approx(104.5)
-    assert many.fps == pytest.approx(1000 / 104.5)
-    alone = StageMs(2, 4, 100, 6, cores=1).takes(
-        share=0.1, carry_ms=10, both_ways=False, moves=True
-    )
-    assert alone.ms == pytest.approx(2 + 2 + 10 + 6 + 10)
+    assert stages.run_ms(share=0.0, carry_ms=20, both_ways=True, moves=True) == 20
+    many = stages.run_ms(share=1.0, carry_ms=1, both_ways=True, moves=False)
+    assert many == pytest.approx(104.5)
+    alone = replace(stages, cores=1).run_ms(share=0.1, carry_ms=10, both_ways=False, moves=True)
+    assert alone == pytest.approx(2 + 2 + 10 + 6 + 10)

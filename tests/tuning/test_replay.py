@@ -12,7 +12,7 @@ from tempseg import load_config
 from tempseg.flows import DisFlow
 from tempseg.tuning import studies_of
 from tempseg.tuning.decisions import Decisions
-from tempseg.tuning.replay import keyframes_of, replay
+from tempseg.tuning.replay import replay
 from tempseg.tuning.space import trials
 from tests.tuning.conftest import LABELS, SCORES
 
@@ -51,6 +51,11 @@ def told(results):
         )
         for result in results
     ]
+
+
+def keyframes_of(results):
+    """Return place and reason of the keyframes among results."""
+    return tuple((at, one.reason.value) for at, one in enumerate(results) if one.reason is not None)
 
 
 def assert_alike(recording, segmenter, source, config):

@@ -259,7 +259,7 @@ def test_two_at_once_download_once(web, toy) -> None:
     paths: list[Path] = []
     threads = [threading.Thread(target=lambda: paths.append(bring(toy))) for _ in range(2)]
     watch = Watch()
-    logging.getLogger("tempseg.zoo.cache").addHandler(watch)
+    logging.getLogger("tempseg.locks").addHandler(watch)
     try:
         for thread in threads:
             thread.start()
@@ -269,7 +269,7 @@ def test_two_at_once_download_once(web, toy) -> None:
         go.set()
         for thread in threads:
             thread.join()
-        logging.getLogger("tempseg.zoo.cache").removeHandler(watch)
+        logging.getLogger("tempseg.locks").removeHandler(watch)
     assert paths == [cache_folder() / "toy" / "toy.tflite"] * 2
     assert len(web.asked) == 1
 
