@@ -63,6 +63,8 @@ class RunSummary:
         Holds `masks.mkv`, `overlay.mp4`, `frames.csv`, `run.json` and `report.html`.
     video : VideoInfo
     totals : Totals
+    config : Config
+        What it ran with; policy `every` where `keyframe.guard` chose that.
     assumptions : tuple of str
         What was assumed about the model because nothing said it.
     audit : Audit or None
@@ -72,6 +74,7 @@ class RunSummary:
     folder: Path
     video: VideoInfo
     totals: Totals
+    config: Config
     assumptions: tuple[str, ...] = ()
     audit: Audit | None = None
 
@@ -228,7 +231,7 @@ def run(
         raise RunError(
             f"{failure} (the audit failed; {folder.path} holds the finished run)"
         ) from failure
-    return RunSummary(folder.path, done.video, done.totals, done.assumptions, audit)
+    return RunSummary(folder.path, done.video, done.totals, effective, done.assumptions, audit)
 
 
 def plan(

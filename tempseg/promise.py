@@ -177,7 +177,7 @@ def run_within(
         )
         assert summary.audit is not None
         share = summary.totals.keyframe_share
-        attempts.append(Attempt(chosen.keyframe.policy, share, summary.audit))
+        attempts.append(Attempt(summary.config.keyframe.policy, share, summary.audit))
         kept = _kept(summary.audit, max_drop)
         promise = Promise(max_drop, kept, tuple(attempts), summary)
         # After each attempt: one that is the last because somebody stops here is told apart.

@@ -36,7 +36,11 @@ def within(monkeypatch, tmp_path):
         def run(source, out, *, config, overwrite, **_):
             ran.append((config, overwrite))
             totals = SimpleNamespace(keyframe_share=0.01 * len(ran))
-            return SimpleNamespace(audit=next(left), totals=totals, folder=Path(out))
+            # The guard decides in the run.
+            guarded = {"keyframe.policy": "every"} if config.keyframe.guard else {}
+            done = load_config(overrides=config.set_keys() | guarded)
+            folder = Path(out)
+            return SimpleNamespace(audit=next(left), totals=totals, folder=folder, config=done)
 
         def choose(studies, target, *, config, **_):
             ran.append(target)
@@ -75,6 +79,12 @@ def test_a_promise_may_allow_all_points_there_are(within):
 def test_a_promise_is_kept_when_no_frame_lies_between_keyframes(within):
     found, _, _ = within(1.0, [_audit(math.nan, between=0)])
     assert found.kept
+
+
+def test_an_attempt_names_the_policy_that_ran(within):
+    found, _, _ = within(1.0, [_audit(math.nan, between=0)], **{"keyframe.guard": True})
+    assert [attempt.policy for attempt in found.attempts] == ["every"]
+    assert within(1.0, [_audit(0.0)])[0].attempts[0].policy == "interval"
 
 
 def test_each_attempt_that_falls_short_is_followed_by_a_tighter_one(within):

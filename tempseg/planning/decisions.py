@@ -16,13 +16,13 @@ from tempseg.runners.local import stream
 from tempseg.runners.timing import StageTimes
 from tempseg.types import Frame, Placement, Prediction, SegmenterInfo
 
-__all__ = ["Decided", "decided_without_labels", "decisions"]
+__all__ = ["PlannedFrame", "decided_without_labels", "decisions"]
 
 GRID = (8, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class PlannedFrame:
     """A frame, and why it would be a keyframe; none where it would not."""
 
     index: int
@@ -38,7 +38,7 @@ def decided_without_labels(config: Config) -> bool:
     return build_policy(config).by_age
 
 
-def decisions(source: FrameSource, config: Config) -> Iterator[Decided]:
+def decisions(source: FrameSource, config: Config) -> Iterator[PlannedFrame]:
     """Yield every frame of a source with the decision on it; the source is closed behind them.
 
     The engine itself decides, on its own motion; in the segmenter's place stands one that knows
@@ -52,9 +52,12 @@ def decisions(source: FrameSource, config: Config) -> Iterator[Decided]:
     # Nothing is looked up: the decisions are all that is wanted.
     without: dict[str, object] = {"refine.smoothing": 0.0, "refine.matching": False}
     engine = build_engine(load_config(overrides=config.set_keys() | without), _Placeholder())
-    with stream(source, engine, times=StageTimes()) as results:
+    times = StageTimes()
+    with stream(source, engine, times=times) as results:
         for result in results:
-            yield Decided(result.frame.index, result.frame.time_s, result.reason)
+            # Nobody wants to know, and the video may be long.
+            times.take(result.frame.index)
+            yield PlannedFrame(result.frame.index, result.frame.time_s, result.reason)
 
 
 class _Placeholder:

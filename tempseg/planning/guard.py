@@ -48,18 +48,14 @@ def guarded(source: str, config: Config, *, earlier: Mapping[str, object] | None
         found = rehearse(
             build_source(source, config), segmenter, config, places, part_s=(0.0, end_s)
         )
-    if not found.keyframes or found.keyframes == found.frames:
-        return config
-    call_ms = found.segmenter_s / found.keyframes * 1000
-    carrying_ms = found.carrying_s / (found.frames - found.keyframes) * 1000
-    if call_ms >= carrying_ms:
+    if not found.keyframes or found.call_ms >= found.carrying_ms:
         return config
     _log.warning(
         "%s: a call takes %.1f ms, carrying %.1f ms a frame: the model runs on every frame "
         "(keyframe.guard)",
         config.segmenter.model,
-        call_ms,
-        carrying_ms,
+        found.call_ms,
+        found.carrying_ms,
     )
     return _on_every_frame(config)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tempseg.build import build_segmenter, build_source
 from tempseg.config import Config
-from tempseg.planning.decisions import Decided, decided_without_labels, decisions
+from tempseg.planning.decisions import PlannedFrame, decided_without_labels, decisions
 from tempseg.planning.rehearsal import Rehearsal, choose_stretch, rehearse
 from tempseg.planning.results import Cost, PlannedKeyframe, RunPlan
 from tempseg.protocols import FrameSource, Segmenter, WorkObserver
@@ -68,7 +68,9 @@ def _segmenter(frames: FrameSource, config: Config) -> Segmenter:
     return build_segmenter(config, source=frames)
 
 
-def _cost(source: str, segmenter: Segmenter, config: Config, decided: Sequence[Decided]) -> Cost:
+def _cost(
+    source: str, segmenter: Segmenter, config: Config, decided: Sequence[PlannedFrame]
+) -> Cost:
     """Run a stretch of the source and return what all of it would take."""
     keyframes = [d.reason is not None for d in decided]
     start = time.perf_counter()
@@ -77,8 +79,7 @@ def _cost(source: str, segmenter: Segmenter, config: Config, decided: Sequence[D
         build_source(source, config), segmenter, config, opening, part_s=_part_s(decided, opening)
     )
     opening_s = time.perf_counter() - start
-    call_s = opened.segmenter_s / opened.keyframes
-    stretch = choose_stretch(keyframes, segmenter_s=call_s)
+    stretch = choose_stretch(keyframes, segmenter_s=opened.call_ms / 1000)
     found = rehearse(
         build_source(source, config), segmenter, config, stretch, part_s=_part_s(decided, stretch)
     )
@@ -90,7 +91,6 @@ def _cost(source: str, segmenter: Segmenter, config: Config, decided: Sequence[D
     wall_s = _wall_s(found, len(decided), expected)
     # What loading and first calls took beyond the frames' own time comes once in a run too.
     loading_s = max(0.0, opening_s - _wall_s(found, opened.frames, opened.keyframes))
-    call_s = found.segmenter_s / found.keyframes
     times = len(decided) / found.frames
     between = len(decided) - expected
     return Cost(
@@ -98,16 +98,16 @@ def _cost(source: str, segmenter: Segmenter, config: Config, decided: Sequence[D
         rehearsed_keyframes=found.keyframes,
         keyframes=expected,
         wall_s=wall_s + loading_s,
-        audit_s=2 * min(config.run.audit, between) * call_s,
-        segmenter_ms=call_s * 1000,
-        carrying_ms=found.carrying_s / found.frames * 1000,
+        audit_s=2 * min(config.run.audit, between) * found.call_ms / 1000,
+        segmenter_ms=found.call_ms,
+        carrying_ms=found.carrying_ms,
         masks_mb=found.masks_bytes * times / MB,
         overlay_mb=found.overlay_bytes * times / MB,
         memory_mb=found.peak_memory_mb,
     )
 
 
-def _part_s(decided: Sequence[Decided], places: range) -> tuple[float, float]:
+def _part_s(decided: Sequence[PlannedFrame], places: range) -> tuple[float, float]:
     """Return where frames begin and end, in seconds from the first of all."""
     frame_s = (decided[-1].time_s - decided[0].time_s) / max(1, len(decided) - 1)
     first, last = (decided[place].time_s - decided[0].time_s for place in (places[0], places[-1]))
@@ -118,4 +118,4 @@ def _wall_s(found: Rehearsal, frames: int, keyframes: int) -> float:
     """Return what so many frames take at a rehearsal's pace, with its price of a keyframe."""
     times = frames / found.frames
     more = keyframes - found.keyframes * times
-    return max(0.0, found.wall_s * times + more * found.segmenter_s / found.keyframes)
+    return max(0.0, found.wall_s * times + more * found.call_ms / 1000)

@@ -51,6 +51,20 @@ class Rehearsal:
     overlay_bytes: int
     peak_memory_mb: float
 
+    @property
+    def call_ms(self) -> float:
+        """What a call of the segmenter takes, in milliseconds."""
+        return self.segmenter_s / self.keyframes * 1000
+
+    @property
+    def carrying_ms(self) -> float:
+        """Motion and carrying, in milliseconds a frame that is carried to; 0 without such frames.
+
+        A frame more in the segmenter is one less to carry to: what this is to be held against.
+        """
+        between = self.frames - self.keyframes
+        return self.carrying_s / between * 1000 if between else 0.0
+
 
 def choose_stretch(keyframes: Sequence[bool], *, segmenter_s: float) -> range:
     """Return the places of a stretch whose keyframes are about as dense as those of all frames.

@@ -45,7 +45,7 @@ class Cost:
     segmenter_ms : float
         A call.
     carrying_ms : float
-        Motion and carrying, a frame.
+        Motion and carrying, a frame between keyframes.
     masks_mb, overlay_mb : float
         Of 10^6 bytes; the overlay is 0 where none is written.
     memory_mb : float

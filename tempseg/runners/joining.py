@@ -20,7 +20,6 @@ from tempseg.video import AudioTracks, LabelJoiner, OverlayJoiner
 
 __all__ = ["RunJoiner"]
 
-_BLOCK = 1 << 20
 _REASON, _SHOT, _EVIDENCE = 3, 4, 5
 """Columns of `frames.csv`; what follows the evidence is the verdict on it."""
 
@@ -53,15 +52,18 @@ class RunJoiner:
         self._stage_s: dict[str, float] = {}
         self._wait_s: dict[str, float] = {}
         self._memory_mb: dict[str, float] = {}
-        self._masks = LabelJoiner(str(folder / "masks.mkv"))
         self._overlay: OverlayJoiner | None = None
         self._table_path = folder / "frames.csv"
-        try:
-            self._table = self._table_path.open("wb")
-        except OSError as error:
-            raise self._unwritten(error) from error
-        if plan.config.output.overlay:
-            self._overlay = self._new_overlay(folder)
+        with contextlib.ExitStack() as opened:
+            self._masks = LabelJoiner(str(folder / "masks.mkv"))
+            opened.callback(self._masks.abandon)
+            try:
+                self._table = opened.enter_context(self._table_path.open("wb"))
+            except OSError as error:
+                raise self._unwritten(error) from error
+            if plan.config.output.overlay:
+                self._overlay = self._new_overlay(folder)
+            opened.pop_all()
 
     def add(self, record: ChunkRecord, folder: Path) -> None:
         """Append a chunk, finished in a folder.
@@ -80,7 +82,7 @@ class RunJoiner:
             tick_s = self._plan.video.time_base
             moved = [ticks * tick_s for ticks in record.restarts]
             self._overlay.add(str(folder / "overlay.mp4"), first_s=first_s, moved_s=moved)
-        shift = self.frames - record_first(self._plan, record) if self._plan.renumbers else 0
+        shift = self.frames - _first_index(self._plan, record) if self._plan.renumbers else 0
         opened = self._add_rows(folder / "frames.csv", shift=shift)
         self._count(record, opened)
 
@@ -182,13 +184,14 @@ class RunJoiner:
                     cells[_REASON], *seen = self._before.closing_row
                     cells[_EVIDENCE : _EVIDENCE + len(seen)] = seen
                 self._table.write(_row(cells, shift, self._shots))
-                if shift or self._shots:
-                    for line in rows:
-                        row = next(csv.reader([line.decode()]))
-                        self._table.write(_row(row, shift, self._shots))
-                else:
-                    while block := rows.read(_BLOCK):
-                        self._table.write(block)
+                moved = bool(shift or self._shots)
+                for line in rows:
+                    if not line.endswith(b"\n"):
+                        # As above.
+                        break
+                    if moved:
+                        line = _row(next(csv.reader([line.decode()])), shift, self._shots)
+                    self._table.write(line)
         except OSError as error:
             raise self._unwritten(error) from error
         return cells[_REASON]
@@ -202,7 +205,7 @@ def _add(total: dict[str, float], seconds: Mapping[str, float]) -> None:
         total[name] = total.get(name, 0.0) + value
 
 
-def record_first(plan: ChunkPlan, record: ChunkRecord) -> int:
+def _first_index(plan: ChunkPlan, record: ChunkRecord) -> int:
     """Return the number that a chunk's first frame got when it was run."""
     return plan.chunks[record.number].part.first_index
 

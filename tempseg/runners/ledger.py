@@ -90,12 +90,12 @@ class Ledger:
 
     def __init__(self, partial: Path) -> None:
         self.chunks = partial / CHUNKS
-        self._plan = partial / CHUNKS / "run.json"
+        self._made = partial / CHUNKS / "run.json"
 
     def stored(self) -> dict[str, object] | None:
         """Return what the run that left these chunks was made of; none where nothing is left."""
         try:
-            found = json.loads(self._plan.read_text(encoding="utf-8"))
+            found = json.loads(self._made.read_text(encoding="utf-8"))
             fingerprint = found["fingerprint"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -104,7 +104,7 @@ class Ledger:
     def in_one(self) -> bool:
         """Return whether the source was found not to be cut."""
         try:
-            return bool(json.loads(self._plan.read_text(encoding="utf-8"))["in_one"])
+            return bool(json.loads(self._made.read_text(encoding="utf-8"))["in_one"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -119,11 +119,11 @@ class Ledger:
         text = json.dumps({"in_one": in_one, "fingerprint": fingerprint}, indent=1)
         try:
             self.chunks.mkdir(parents=True, exist_ok=True)
-            fresh = self._plan.with_suffix(".new")
+            fresh = self._made.with_suffix(".new")
             fresh.write_text(text + "\n", encoding="utf-8")
-            fresh.replace(self._plan)
+            fresh.replace(self._made)
         except OSError as error:
-            raise OutputError(f"{self._plan}: cannot be written: {error.strerror}") from error
+            raise OutputError(f"{self._made}: cannot be written: {error.strerror}") from error
 
     def finished(self, plan: ChunkPlan, run: str) -> dict[int, ChunkRecord]:
         """Return the records of the chunks whose files are whole, by number."""

@@ -99,17 +99,6 @@ class ChunkRunner:
         self._waited: dict[str, float] = {}
         self._primed = False
 
-    def run_chunk(self, chunk: Chunk, folder: Path) -> ChunkRecord:
-        """Run one chunk into `folder/NNNNN`; return its record, which lies there too.
-
-        Raises
-        ------
-        TempsegError
-            As `run` does.
-        """
-        (record,) = self.run([chunk], folder)
-        return record
-
     def run(
         self,
         chunks: Iterable[Chunk],

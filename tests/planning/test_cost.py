@@ -55,7 +55,7 @@ def test_figures_of_a_frame_a_call_and_the_disk_are_in_their_units(planned):
     cost = planned()[0].cost
     assert (cost.rehearsed_frames, cost.rehearsed_keyframes, cost.memory_mb) == (50, 5, 300.0)
     assert cost.segmenter_ms == pytest.approx(100)
-    assert cost.carrying_ms == pytest.approx(20)
+    assert cost.carrying_ms == pytest.approx(1000 / 45)
     assert (cost.masks_mb, cost.overlay_mb, cost.disk_mb) == pytest.approx((2.0, 6.0, 8.0))
 
 

@@ -17,6 +17,7 @@ from tempseg.decisions import KeyframeReason
 from tempseg.errors import ConfigError, ModelError, SourceError
 from tempseg.planning import Cost, PlannedKeyframe, RunPlan
 from tempseg.planning.rehearsal import choose_stretch
+from tempseg.runners.timing import StageTimes
 
 POLICIES = {
     "forced": {"keyframe.policy": "interval", "keyframe.forced": [4, 33]},
@@ -56,6 +57,20 @@ def test_policies_that_look_at_borders_are_called_estimated(street, policy):
     plan = tempseg.plan(street / "video.mp4", config=config)
     assert not plan.exact
     assert plan.keyframes
+
+
+def test_what_frames_took_is_not_kept(street, monkeypatch):
+    kept = []
+
+    def watched():
+        kept.append(StageTimes())
+        return kept[-1]
+
+    monkeypatch.setattr("tempseg.planning.decisions.StageTimes", watched)
+    frames = tempseg.plan(street / "video.mp4").frames
+    (times,) = kept
+    assert sum(times.totals.values()) > 0
+    assert [dict(times.take(index)) for index in range(frames)] == [{}] * frames
 
 
 def test_without_a_model_only_keyframes_are_told(street):

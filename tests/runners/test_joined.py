@@ -55,6 +55,22 @@ def test_seconds_of_stages_and_waits_and_damaged_frames_are_added_up(done, tmp_p
     assert totals.damaged == 7
 
 
+@pytest.mark.parametrize("shots", [0, 1])
+def test_what_was_cut_short_in_an_unfinished_chunk_is_left_out(done, tmp_path, shots):
+    plan, folder, records = done
+    shutil.copytree(folder / "00001", tmp_path / "unfinished")
+    table = tmp_path / "unfinished" / "frames.csv"
+    lines = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join(lines[:5]) + b"666,2")
+    joiner = RunJoiner(plan, tmp_path)
+    joiner.add(replace(records[0], closing_shot=shots), folder / "00000")
+    joiner.add_unfinished(tmp_path / "unfinished", 1)
+    joiner.abandon()
+    rows = (tmp_path / "frames.csv").read_bytes().splitlines(keepends=True)
+    assert len(rows) == 1 + plan.chunks[0].frames + 4
+    assert rows[-1].endswith(b"\n")
+
+
 def test_memory_is_the_most_of_each_process_and_the_sum_of_processes(done, tmp_path):
     totals = _joined(
         done,
