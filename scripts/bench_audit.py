@@ -24,7 +24,7 @@ from rich.table import Table
 from scipy.special import stdtrit
 
 import tempseg
-from tempseg.auditing import RARE_DIFFERENCE, Audit, Estimate, draw, estimate
+from tempseg.auditing import Audit, Estimate, draw, estimate, estimate_difference
 
 EVERY = 1_000_000
 
@@ -94,10 +94,9 @@ def coverage(video: str, model: str, audit: Audit, count: int, seeds: int) -> Co
     columns = {
         "fidelity": [frame.fidelity for frame in audit.frames],
         "floor": [frame.floor for frame in audit.frames],
-        "difference": [frame.fidelity - frame.floor for frame in audit.frames],
     }
-    truths = {name: getattr(audit, name).mean for name in columns}
-    held = dict.fromkeys((*columns, "plain"), 0)
+    truths = {name: getattr(audit, name).mean for name in (*columns, "difference")}
+    held = dict.fromkeys((*truths, "plain"), 0)
     widths = {"fidelity": 0.0, "plain": 0.0}
     judged = dict.fromkeys(("below", "within", "above"), 0)
     chance = np.random.default_rng(0)
@@ -109,18 +108,13 @@ def coverage(video: str, model: str, audit: Audit, count: int, seeds: int) -> Co
 
     for seed in range(seeds):
         drawn = draw(audit.between, count, seed=seed)
-        for name, values in columns.items():
-            scored = [values[i] for i in drawn]
-            if name == "difference":
-                found = estimate(
-                    scored, population=audit.between, bounds=(-1.0, 1.0), rare=RARE_DIFFERENCE
-                )
-            else:
-                found = estimate(scored, population=audit.between)
-            take(name, found, truths[name])
-            if name == "difference":
-                told = "below" if found.high < 0 else "above" if found.low > 0 else "within"
-                judged[told] += 1
+        scored = {name: [values[i] for i in drawn] for name, values in columns.items()}
+        for name, values in scored.items():
+            take(name, estimate(values, population=audit.between), truths[name])
+        found = estimate_difference(scored["fidelity"], scored["floor"], population=audit.between)
+        take("difference", found, truths["difference"])
+        told = "below" if found.high < 0 else "above" if found.low > 0 else "within"
+        judged[told] += 1
         plain = chance.choice(audit.between, count, replace=False)
         values = [columns["fidelity"][i] for i in plain]
         take("plain", plain_estimate(values, population=audit.between), truths["fidelity"])

@@ -43,6 +43,7 @@ __all__ = [
     "build_segmenter",
     "build_sinks",
     "build_source",
+    "forced_before_part",
     "forced_frames",
     "segmenter_options",
     "with_zoo_keys",
@@ -223,8 +224,26 @@ def build_policy(config: Config) -> KeyframePolicy:
 def forced_frames(config: Config) -> Forced:
     """Return the frames that the config names, by index or by time."""
     indices = [wanted for wanted in config.keyframe.forced if isinstance(wanted, int)]
-    times = [_forced_s(wanted) for wanted in config.keyframe.forced if isinstance(wanted, str)]
-    return Forced(frozenset(indices), tuple(times))
+    begins_s = _part_begins_s(config)
+    return Forced(frozenset(indices), tuple(t for t in _forced_times(config) if t >= begins_s))
+
+
+def forced_before_part(config: Config) -> list[str]:
+    """Return the times that the config names of frames before the part that is run."""
+    begins_s = _part_begins_s(config)
+    return [f"{time_s:g} s" for time_s in _forced_times(config) if time_s < begins_s]
+
+
+def _forced_times(config: Config) -> list[float]:
+    return [_forced_s(wanted) for wanted in config.keyframe.forced if isinstance(wanted, str)]
+
+
+def _part_begins_s(config: Config) -> float:
+    start = config.source.start
+    # With a frame's number at its end it hangs on a rate that only the source knows.
+    if start is None or str(start).count(":") > 2:
+        return 0.0
+    return float(parse_time(start, frame_rate=Fraction(1), name="start"))
 
 
 def _forced_s(wanted: str) -> float:

@@ -248,6 +248,40 @@ def load_config(
     return _validated(tree, "config")
 
 
+def keys_of(settings: Iterable[str]) -> list[str]:
+    """Return the full keys that `KEY=VALUE` settings give.
+
+    Raises
+    ------
+    ConfigError
+        When one is in another form, or there is no such key.
+
+    Examples
+    --------
+    >>> keys_of(["keyframe.interval=5", 'flow={preset="fast"}'])
+    ['keyframe.interval', 'flow.preset']
+    """
+    tree: dict[str, Any] = {}
+    for setting in settings:
+        _assign(tree, *_parse_override(setting))
+    keys = [f"{section}.{name}" for section, values in tree.items() for name in values]
+    check_keys(keys)
+    return keys
+
+
+def check_keys(keys: Iterable[str]) -> None:
+    """Raise where one is no full key of the config, such as `keyframe.interval`.
+
+    Raises
+    ------
+    ConfigError
+    """
+    known = _keys()
+    for key in keys:
+        if key not in known:
+            raise ConfigError(f"config: {key}: no such key{_suggestion(str(key))}")
+
+
 def sidecar_path(model: str) -> Path | None:
     """Return the file beside a model that says what it expects, there or not.
 

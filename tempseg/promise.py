@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tempseg.api import ConfigLike, RunSummary, effective_config, run
 from tempseg.auditing import Audit
-from tempseg.config import Config, load_config
+from tempseg.config import Config, check_keys, load_config
 from tempseg.errors import ConfigError
 from tempseg.outputs import RunFolder, amend_record
 from tempseg.protocols import RunObserver, WorkObserver
@@ -115,7 +115,7 @@ def run_within(
     config: ConfigLike = None,
     fixed: Sequence[str] = (),
     overwrite: bool = False,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     observer: RunObserver | None = None,
     worker: WorkObserver | None = None,
     command: Sequence[str] = (),
@@ -134,7 +134,7 @@ def run_within(
         Points of mIoU, above 0 and at most 100.
     fixed : sequence of str
         Full keys that stay as they are.
-    cache : Path, optional
+    cache : str or Path, optional
         Where the sample is recorded; by default where `tempseg tune` keeps its own.
     worker : WorkObserver, optional
         Follows the choosing and the audits.
@@ -147,13 +147,14 @@ def run_within(
     if not 0 < max_drop <= 100:
         raise ConfigError(f"--max-drop {max_drop:g}: expected points of mIoU above 0, at most 100")
     base = effective_config(config, model)
+    check_keys(fixed)
     # First, so that an occupied folder is told before minutes of choosing.
     RunFolder(out, overwrite=overwrite)
     count = base.run.audit or AUDITED
     studies = studies_of(
         [str(source)],
         base,
-        cache=cache or default_cache(),
+        cache=default_cache() if cache is None else Path(cache),
         sample=SAMPLE_FRAMES,
         seed=base.run.seed,
         observer=worker,

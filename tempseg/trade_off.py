@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tempseg.api import ConfigLike, effective_config
+from tempseg.config import check_keys
 from tempseg.errors import OutputError
 from tempseg.evaluation.whole_file import write_whole
 from tempseg.protocols import WorkObserver
@@ -86,6 +87,7 @@ def tune(
     """
     named = [sources] if isinstance(sources, str | Path) else list(sources)
     effective = effective_config(config, model)
+    check_keys(fixed)
     folder = None if out is None else _prepared(Path(out), overwrite=overwrite)
     requests = [one if isinstance(one, TruthRequest) else TruthRequest(one) for one in truth]
     found = tune_config(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tempseg.build import forced_frames
+from tempseg.build import forced_before_part, forced_frames
 from tempseg.config import Config, load_config
 from tempseg.engine import EngineSettings
 from tempseg.errors import ConfigError
@@ -35,6 +35,17 @@ def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
 def test_forced_keyframes_are_numbers_and_times():
     config = load_config(overrides={"keyframe.forced": [3, "12.5", "01:02", "1:00:00.25"]})
     assert forced_frames(config) == Forced(frozenset({3}), (12.5, 62.0, 3600.25))
+
+
+@pytest.mark.parametrize(
+    ("start", "early"),
+    [(None, []), (1, ["0.5 s"]), ("00:01", ["0.5 s"]), ("2.5", ["0.5 s", "2 s"]), ("0:0:9:01", [])],
+)
+def test_a_time_before_the_part_forces_nothing(start, early):
+    keys = {"keyframe.forced": ["0.5", "00:02", "12"], "source.start": start}
+    config = load_config(overrides=keys)
+    assert forced_before_part(config) == early
+    assert forced_frames(config).times_s == (0.5, 2.0, 12.0)[len(early) :]
 
 
 @pytest.mark.parametrize("wanted", ["abc", "-1", "", "00:00:01:05"])

@@ -89,7 +89,8 @@ def test_the_command_sums_up_and_fails_when_any_did(clips):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run(
         [sys.executable, "-m", "tempseg", "run", "b/*.mp4", "--list", "list.txt", "--model", MODEL,
-         "--out", "out", "--no-report", "--no-overlay"],
+         "--out", "out", "--no-report", "--no-overlay", "--audit", "2",
+         "--set", "keyframe.policy=interval", "--set", "keyframe.interval=3"],
         cwd=clips, env=environment, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1
@@ -98,6 +99,8 @@ def test_the_command_sums_up_and_fails_when_any_did(clips):
     assert "frames/s" in done.stdout
     record = json.loads((clips / "out" / "b-one.mp4" / "run.json").read_text())
     assert record["totals"]["frames"] == 6
+    (row,) = [line for line in done.stdout.splitlines() if "b/one.mp4" in line]
+    assert f" {record['audit']['fidelity']['mean']:.3f} " in row
 
 
 def test_where_all_failed_none_is_said_to_be_done(clips):

@@ -170,6 +170,18 @@ def test_an_interrupted_promise_is_begun_again(street, tmp_path):
     assert json.loads((tmp_path / "run" / "run.json").read_text())["promise"]["attempts"]
 
 
+def test_a_key_that_is_no_key_is_told_before_anything_is_chosen(tmp_path):
+    with pytest.raises(ConfigError, match=r"did you mean keyframe\.interval\?"):
+        tempseg.run_within(
+            "video.mp4",
+            tmp_path / "run",
+            max_drop=1.0,
+            model="street",
+            fixed=["keyframe.intervall"],
+            cache=str(tmp_path),
+        )
+
+
 def test_every_frame_cannot_be_tightened():
     assert tightened(load_config(overrides={"keyframe.policy": "every"})) is None
     assert (

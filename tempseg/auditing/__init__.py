@@ -1,7 +1,7 @@
 """A finished run held against its own segmenter on a few frames chosen at random."""
 
 from tempseg.auditing.audit import audit_run
-from tempseg.auditing.interval import RARE_DIFFERENCE, Estimate, estimate
+from tempseg.auditing.interval import RARE_DIFFERENCE, Estimate, estimate, estimate_difference
 from tempseg.auditing.results import Audit, AuditedFrame
 from tempseg.auditing.sampling import draw
 
@@ -13,4 +13,5 @@ __all__ = [
     "audit_run",
     "draw",
     "estimate",
+    "estimate_difference",
 ]

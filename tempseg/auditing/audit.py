@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tempseg.auditing.interval import RARE_DIFFERENCE, estimate
+from tempseg.auditing.interval import estimate, estimate_difference
 from tempseg.auditing.results import Audit, AuditedFrame
 from tempseg.auditing.sampling import draw
 from tempseg.build import build_per_frame_engine
@@ -138,19 +138,15 @@ class _Scorer:
 
     def audit(self, *, between: int, seed: int, wall_s: float) -> Audit:
         """Return what the frames come to."""
-        frames = self._frames
+        fidelities = [frame.fidelity for frame in self._frames]
+        floors = [frame.floor for frame in self._frames]
         return Audit(
             seed=seed,
             between=between,
-            frames=tuple(frames),
-            fidelity=estimate([frame.fidelity for frame in frames], population=between),
-            floor=estimate([frame.floor for frame in frames], population=between),
-            difference=estimate(
-                [frame.fidelity - frame.floor for frame in frames],
-                population=between,
-                bounds=(-1.0, 1.0),
-                rare=RARE_DIFFERENCE,
-            ),
+            frames=tuple(self._frames),
+            fidelity=estimate(fidelities, population=between),
+            floor=estimate(floors, population=between),
+            difference=estimate_difference(fidelities, floors, population=between),
             miou=self._confusion.compute().miou,
             wall_s=wall_s,
         )

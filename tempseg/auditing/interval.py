@@ -10,7 +10,7 @@ import numpy as np
 
 from tempseg.auditing.sampling import strata
 
-__all__ = ["CONFIDENCE", "RARE_DIFFERENCE", "Estimate", "estimate"]
+__all__ = ["CONFIDENCE", "RARE_DIFFERENCE", "Estimate", "estimate", "estimate_difference"]
 
 CONFIDENCE = 0.95
 
@@ -92,6 +92,42 @@ def estimate(
     above += unseen * rare[1] / (drawn + 1)
     low, high = max(bounds[0], mean - below), min(bounds[1], mean + above)
     return Estimate(mean, min(low, mean), max(high, mean))
+
+
+def estimate_difference(
+    fidelities: Sequence[float], floors: Sequence[float], *, population: int
+) -> Estimate:
+    """Return the mean of fidelity less floor, and its interval.
+
+    The first frames of shots have no floor, but labels that may be the worst: they are held
+    against the mean of the floors there are. So the mean is that of all fidelities less that of
+    all floors.
+
+    Parameters
+    ----------
+    fidelities, floors : sequence of float
+        Of the same frames, in the order drawn; nan where a frame has none.
+    population : int
+        Frames that were drawn from.
+
+    Examples
+    --------
+    >>> found = estimate_difference([0.5, 0.75], [math.nan, 1.0], population=2)
+    >>> found.mean
+    -0.375
+    """
+    usual = [estimate(values, population=population).mean for values in (fidelities, floors)]
+    gaps = [
+        math.nan
+        if math.isnan(fidelity) and math.isnan(floor)
+        else _known(fidelity, usual[0]) - _known(floor, usual[1])
+        for fidelity, floor in zip(fidelities, floors, strict=True)
+    ]
+    return estimate(gaps, population=population, bounds=(-1.0, 1.0), rare=RARE_DIFFERENCE)
+
+
+def _known(value: float, otherwise: float) -> float:
+    return otherwise if math.isnan(value) else value
 
 
 def _reach(

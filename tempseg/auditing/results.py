@@ -27,7 +27,8 @@ class AuditedFrame:
     fidelity : float
         mIoU of the run's labels against the segmenter's own, in [0, 1]; nan without a known pixel.
     floor : float
-        mIoU of the segmenter's labels of the frame before, carried here, against those.
+        mIoU of the segmenter's labels of the frame before, carried here, against those; nan where
+        the frame opens a shot.
     """
 
     index: int
@@ -51,10 +52,11 @@ class Audit:
     fidelity : Estimate
         Mean mIoU of single frames between keyframes, `fidelity_between` of `tempseg eval`.
     floor : Estimate
-        The segmenter's agreement with itself a frame before, over the same frames.
+        The segmenter's agreement with itself a frame before, over the same frames; those that
+        open a shot have none.
     difference : Estimate
         Fidelity less floor, frame by frame: narrower than either, as a frame that is hard to
-        carry is hard for both.
+        carry is hard for both. A frame without a floor is held against the mean of the others.
     miou : float
         Of one confusion matrix over all frames drawn.
     wall_s : float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -201,21 +202,26 @@ def summary_table(outcomes: Sequence[Outcome]) -> Table:
     """Return how each of many inputs went, a row each."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("input", overflow="fold")
-    for title in ("frames", "keyframes", "seconds", "frames/s"):
+    audited = any(o.summary is not None and o.summary.audit is not None for o in outcomes)
+    own = ["fidelity", "floor"] if audited else []
+    titles = ["frames", "keyframes", "seconds", "frames/s", *own]
+    for title in titles:
         table.add_column(title, justify="right")
     table.add_column("results", overflow="fold")
     for outcome in outcomes:
         name = escape(outcome.source)
         if outcome.summary is None:
-            table.add_row(name, "", "", "", "", escape(f"failed: {outcome.error}"))
+            table.add_row(name, *[""] * len(titles), escape(f"failed: {outcome.error}"))
             continue
-        totals = outcome.summary.totals
+        totals, audit = outcome.summary.totals, outcome.summary.audit
+        scores = [] if audit is None else [audit.fidelity.mean, audit.floor.mean]
         table.add_row(
             name,
             str(totals.frames),
             str(totals.keyframes),
             f"{totals.wall_s:.1f}",
             f"{totals.frames_per_s:.1f}",
+            *("–" if math.isnan(score) else f"{score:.3f}" for score in scores),
             escape(str(outcome.folder)),
         )
     return table

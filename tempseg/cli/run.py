@@ -138,7 +138,7 @@ def run_command(
     debug: Debug = False,  # noqa: ARG001 - read by main, which sees every error
 ) -> None:
     """Segment a video: masks.mkv, overlay.mp4, frames.csv, run.json and report.html in DIR."""
-    from tempseg.config import load_config
+    from tempseg.config import keys_of, load_config
     from tempseg.errors import ConfigError
     from tempseg.many import expand_inputs, read_list
 
@@ -172,7 +172,7 @@ def run_command(
         resume=resume,
         profile=profile_to or (out / "trace.json" if profile else None),
         max_drop=max_drop,
-        fixed=[text.partition("=")[0].strip() for text in settings or []],
+        fixed=keys_of(settings or []),
         quiet=quiet,
     )
     try:

@@ -13,7 +13,7 @@ from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
 from tempseg.cli.options import Debug, End, Model, Start
 from tempseg.cli.stdout import console
-from tempseg.errors import OutputError
+from tempseg.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -87,7 +87,7 @@ def tune_command(
 ) -> None:
     """Try configs on one recording: best.toml, tune.json, tune.html and pareto.svg in DIR."""
     from tempseg.cli.progress import ScoringBar
-    from tempseg.config import load_config
+    from tempseg.config import keys_of, load_config
     from tempseg.trade_off import tune
     from tempseg.tuning import TruthRequest
 
@@ -96,13 +96,23 @@ def tune_command(
     overrides += [(key, value) for key, value in named.items() if value is not None]
     effective = load_config(config, overrides=overrides)
     pull_for_run(effective.segmenter.model, quiet=quiet)
+    of_truth = {
+        "--map": mapping,
+        "--map-truth": truth_mapping,
+        "--every": every,
+        "--offset": offset or None,
+        "--classes": classes,
+    }
+    idle = [option for option, value in of_truth.items() if value is not None]
+    if idle and not truth:
+        raise ConfigError(f"{', '.join(idle)}: of a truth; give one with --truth")
     try:
         with ScoringBar(quiet=quiet) as bar:
             tuning = tune(
                 sources,
                 out,
                 config=effective,
-                fixed=[text.partition("=")[0].strip() for text in settings or []],
+                fixed=keys_of(settings or []),
                 target=target,
                 sample=sample,
                 seed=seed,
@@ -129,7 +139,7 @@ def tune_command(
             stdout.print()
             stdout.print(_closing(tuning, out))
         except OSError as error:
-            raise OutputError(f"stdout: cannot be written: {error.strerror}") from error
+            fail(f"the results are in {out}, but stdout takes no text: {error.strerror}", status=1)
     choice = tuning.choice
     if not choice.reached:
         fail(

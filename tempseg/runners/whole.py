@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tempseg.build import forced_frames
+from tempseg.build import forced_before_part, forced_frames
 from tempseg.config import Config
 from tempseg.errors import ConfigError, OutputError, RunError, SourceError, TempsegError
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
@@ -285,7 +285,12 @@ class _Run:
 
     def _tell_unused(self, made: RunJoiner) -> None:
         last = made.frames - 1
-        unused = forced_frames(self._plan.config).beyond(last, made.last_s)
+        config = self._plan.config
+        early, unused = forced_before_part(config), forced_frames(config).beyond(last, made.last_s)
+        if early:
+            _log.warning(
+                "keyframe.forced: %s: before the part that is run, so not used", ", ".join(early)
+            )
         if unused:
             _log.warning(
                 "keyframe.forced: %s: after the last frame (number %d, at %.3f s), so not used",

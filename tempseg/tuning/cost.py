@@ -16,8 +16,8 @@ from tempseg.tuning.replay import replay
 
 __all__ = ["StageMs", "measure_stages"]
 
-WRITTEN_FRAMES = 40
-"""Frames that are written to tell what writing takes."""
+WARM_UP_FRAMES, WRITTEN_FRAMES = 8, 40
+"""Frames that load what writing needs, and those behind them whose time counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,17 @@ def _writing_ms(material: Material, config: Config) -> float:
             stages=(),
             take_timings=lambda _: {},
         )
-        spent, count = 0.0, 0
-        results = replay(recording, every, material.segmenter, first=WRITTEN_FRAMES)
+        spent_s = []
+        first = WARM_UP_FRAMES + WRITTEN_FRAMES
+        results = replay(recording, every, material.segmenter, first=first)
         try:
             for result in results:
                 start = time.perf_counter()
                 for sink in sinks.values():
                     sink.write(result)
-                spent += time.perf_counter() - start
-                count += 1
+                spent_s.append(time.perf_counter() - start)
         finally:
             for sink in sinks.values():
                 sink.abandon()
-    return 1000 * spent / max(count, 1)
+    counted = spent_s[WARM_UP_FRAMES:] or spent_s
+    return 1000 * sum(counted) / max(len(counted), 1)

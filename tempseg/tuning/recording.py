@@ -106,11 +106,13 @@ class Recording:
     def placed(self, config: Config) -> Config:
         """Return a run's config with its forced frames by their numbers here."""
         forced = config.keyframe.forced
-        if not self.first_index or not forced:
+        if not forced:
             return config
         here = [n - self.first_index if isinstance(n, int) else n for n in forced]
         here = [n for n in here if not isinstance(n, int) or n >= 0]
-        return load_config(overrides=config.set_keys() | {"keyframe.forced": here})
+        # Times before the piece are dropped by its own start.
+        own = part_config(config, self.piece)
+        return load_config(overrides=own.set_keys() | {"keyframe.forced": here})
 
     def source(self) -> FrameSource:
         """Open the part again, for what has to see it in colour."""

@@ -79,7 +79,7 @@ def studies_of(
     TempsegError
         When something cannot be read, asked or kept.
     """
-    _check(sources, config, cache, truths, sample)
+    _check(sources, config, cache, truths, sample, seed)
     segmenter = open_model(config)
     found: list[Study] = []
     for place, spec in enumerate(sources):
@@ -111,13 +111,16 @@ def _check(
     cache: Path,
     truths: Sequence[TruthRequest],
     sample: int,
+    seed: int,
 ) -> None:
     if not sources:
         raise ConfigError("tune: needs a source; give a video file or a folder of images")
     if cache.exists() and not cache.is_dir():
         raise ConfigError(f"--cache {cache}: is a file, expected a folder for recordings")
-    if sample < 0:
+    if not isinstance(sample, int) or sample < 0:
         raise ConfigError(f"--sample {sample}: expected frames, or 0 for all")
+    if not isinstance(seed, int) or seed < 0:
+        raise ConfigError(f"--seed {seed}: expected a whole number, at least 0")
     if truths and len(truths) != len(sources):
         raise ConfigError(
             f"--truth: given {len(truths)} times for {len(sources)} sources; give one for each, "

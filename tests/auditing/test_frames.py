@@ -190,6 +190,10 @@ def test_no_floor_is_told_across_a_cut(clip, tmp_path):
     floors = {frame.index: frame.floor for frame in summary.audit.frames}
     assert {0, CUT} <= set(floors)
     assert [index for index, floor in floors.items() if math.isnan(floor)] == [0, CUT]
+    # Their fidelity counts nonetheless, as in the figures beside it.
+    audit = summary.audit
+    assert audit.complete
+    assert audit.difference.mean == pytest.approx(audit.fidelity.mean - audit.floor.mean)
 
 
 def _told(mean, low, high, *, between=90, fidelity=0.9, floor=0.8):

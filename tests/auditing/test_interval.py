@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from tempseg.auditing import RARE_DIFFERENCE, Audit, AuditedFrame, Estimate, draw, estimate
+from tempseg.auditing import (
+    RARE_DIFFERENCE,
+    Audit,
+    AuditedFrame,
+    Estimate,
+    draw,
+    estimate,
+    estimate_difference,
+)
 
 SEEDS = 400
 
@@ -137,6 +145,18 @@ def test_frames_without_a_score_count_nowhere():
     assert math.isnan(nothing.mean)
     assert math.isnan(nothing.low)
     assert math.isnan(estimate([], population=0).high)
+
+
+def test_a_difference_is_that_of_the_means_whatever_frames_have_no_floor():
+    fidelities, floors = [0.2, 0.8, 0.9, math.nan, 0.7], [math.nan, 0.9, 0.8, 0.6, 0.9]
+    found = estimate_difference(fidelities, floors, population=5)
+    assert found.mean == pytest.approx(np.nanmean(fidelities) - np.nanmean(floors))
+    assert found.low == found.mean == found.high
+    some = estimate_difference(fidelities, floors, population=40)
+    assert some.mean == pytest.approx(found.mean)
+    assert some.low < some.mean < some.high
+    nothing = estimate_difference([0.5, 0.6], [math.nan, math.nan], population=9)
+    assert math.isnan(nothing.mean)
 
 
 def test_more_values_than_frames_are_refused():

@@ -339,6 +339,19 @@ def test_forced_frames_after_the_last_are_told(material, tmp_path, caplog):
     assert unused.startswith(f"keyframe.forced: {FRAMES}, 9000, 60 s: after the last frame")
 
 
+def test_a_time_before_the_part_is_told_and_changes_nothing(material, tmp_path, caplog):
+    part = {"source.start": 1.0, "keyframe.policy": "share", "keyframe.share": 0.05}
+    material.run(tmp_path / "free", config=part)
+    material.run(tmp_path / "run", config=part | {"keyframe.forced": ["00:00.5"]})
+    (told,) = [r.getMessage() for r in caplog.records if "keyframe.forced" in r.getMessage()]
+    assert told == "keyframe.forced: 0.5 s: before the part that is run, so not used"
+    free, forced = (
+        [row["index"] for row in _rows(tmp_path / name) if row["origin"] == "segmented"]
+        for name in ("free", "run")
+    )
+    assert free == forced
+
+
 def test_what_is_forced_is_called_so_on_a_seam_too(material, tmp_path):
     seam = _plan(material).chunks[1].part.first_index
     material.run(tmp_path / "run", config={"keyframe.forced": [seam]})

@@ -269,6 +269,46 @@ def test_a_target_out_of_reach_ends_with_1_and_gives_the_nearest(source, tmp_pat
     assert load_config(tmp_path / "best.toml").keyframe.interval == 20
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--map", "ids.toml", "--every", 3], "--map, --every: of a truth; give one with --truth"),
+        (["--offset", 2], "--offset: of a truth; give one with --truth"),
+        (["--set", "keyframe=3"], "keyframe: is a section; give one of keyframe.policy"),
+        (["--seed", 0, "--set", "keyframe.intervall=3"], "did you mean keyframe.interval?"),
+    ],
+)
+def test_options_that_would_do_nothing_are_errors(source, tmp_path, given, told):
+    result = invoke(source, "--out", tmp_path / "o", "--model", SCORES, *given)
+    assert isinstance(result.exception, ConfigError)
+    assert told in str(result.exception)
+
+
+def test_keys_of_a_table_are_held_too(source, tmp_path):
+    held = 'keyframe={policy="interval",interval=8}'
+    common = ["--model", SCORES, "--cache", tmp_path / "cache", "--end", 0.8]
+    result = invoke(
+        source, "--out", tmp_path / "out", "--target", "share=50%", "--set", held, *common
+    )
+    assert result.exit_code == 0, result.output
+    told = json.loads((tmp_path / "out" / "tune.json").read_text())
+    assert [config["name"] for config in told["configs"]] == ["as given"]
+    assert load_config(tmp_path / "out" / "best.toml").keyframe.interval == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"fixed": ["keyframe.intervall"]}, "did you mean keyframe.interval?"),
+        ({"seed": -1}, "--seed -1: expected a whole number, at least 0"),
+        ({"sample": 1.5}, "--sample 1.5: expected frames"),
+    ],
+)
+def test_wrong_requests_in_python_are_errors_of_config(source, tmp_path, options, told):
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        tempseg.tune(source, model=SCORES, cache=str(tmp_path), **options)
+
+
 @pytest.mark.parametrize("target", ["share=five", "nonsense", "fps=0"])
 def test_a_bad_target_is_an_error_of_config(source, tmp_path, target):
     result = invoke(source, "--out", tmp_path / "o", "--model", SCORES, "--target", target)
