@@ -170,9 +170,29 @@ def test_a_piece_that_falls_into_a_pause_is_passed_over(tmp_path, monkeypatch, p
     assert 0 < len(studies) < pieces
 
 
+def _places(piece, rate=25):
+    """Return the places of the frames that lie in a piece, at an even rate."""
+    return range(math.ceil(piece.start * rate), math.ceil(piece.end * rate))
+
+
 def test_pieces_hold_as_many_frames_as_were_asked_for():
-    pieces = draw_pieces("v", video(9000), load_config(), frames=403, seed=0)
-    assert sum(round((piece.end - piece.start) * 25) for piece in pieces) == 403
+    for seed in range(20):
+        pieces = draw_pieces("v", video(9000), load_config(), frames=403, seed=seed)
+        assert [len(_places(piece)) for piece in pieces] == [101, 101, 101, 100]
+
+
+def test_a_piece_may_lie_anywhere_in_its_stretch():
+    drawn = [draw_pieces("v", video(252), load_config(), frames=200, seed=s) for s in range(400)]
+    for number, (lower, upper) in enumerate([(0, 126), (126, 252)]):
+        places = [_places(pieces[number]) for pieces in drawn]
+        assert {place.start for place in places} == set(range(lower, upper - 100 + 1))
+        assert {place.stop for place in places} == set(range(lower + 100, upper + 1))
+
+
+def test_few_frames_are_one_piece():
+    assert len(draw_pieces("v", video(9000), load_config(), frames=1, seed=0)) == 1
+    assert len(draw_pieces("v", video(9000), load_config(), frames=149, seed=0)) == 1
+    assert len(draw_pieces("v", video(9000), load_config(), frames=151, seed=0)) == 2
 
 
 @pytest.mark.parametrize(
