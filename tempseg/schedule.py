@@ -78,6 +78,11 @@ class Decision:
         The segmenter's answer, where it is a keyframe.
     proposal : Proposal or None
         The last keyframe before it as it was judged, where nothing was put in between since.
+    border : float
+        What the step onto it adds to doubt.
+    error : ndarray or None
+        How far the step onto it goes wrong, as `evidence.step_error` tells it; none where a shot
+        opens.
     """
 
     step: Step

@@ -13,7 +13,7 @@ from tempseg.build import build_engine, build_sinks
 from tempseg.config import Config
 from tempseg.protocols import FrameSource, Segmenter
 from tempseg.runners.local import stream, write_all
-from tempseg.runners.tally import Tally
+from tempseg.runners.tally import Tally, peak_memory_mb
 from tempseg.runners.timing import STAGES, StageTimes
 from tempseg.types import Frame, VideoInfo
 
@@ -140,17 +140,17 @@ def rehearse(
         with stream(part, engine, times=times) as results:
             write_all(results, sinks, times=times, observers=[tally.advance])
         wall_s = time.perf_counter() - part.began_s
-        totals = tally.totals(times, wall_s=wall_s, damaged=0)
         sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    stage_s = times.totals
     return Rehearsal(
-        frames=totals.frames,
-        keyframes=totals.keyframes,
+        frames=tally.frames,
+        keyframes=sum(tally.reasons.values()),
         wall_s=wall_s,
-        segmenter_s=totals.segmenter_s,
-        carrying_s=totals.stage_s["motion"] + totals.stage_s["carry"],
+        segmenter_s=stage_s["segment"],
+        carrying_s=stage_s["motion"] + stage_s["carry"],
         masks_bytes=sizes.get("masks.mkv", 0),
         overlay_bytes=sizes.get("overlay.mp4", 0),
-        peak_memory_mb=totals.peak_memory_mb,
+        peak_memory_mb=peak_memory_mb(),
     )
 
 

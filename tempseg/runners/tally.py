@@ -6,8 +6,6 @@ import resource
 import sys
 from collections import Counter
 
-from tempseg.outputs import Totals
-from tempseg.runners.timing import StageTimes
 from tempseg.types import FrameResult
 
 __all__ = ["Tally", "peak_memory_mb"]
@@ -36,25 +34,6 @@ class Tally:
         self.frames += 1
         if result.reason is not None:
             self._reasons[result.reason.value] += 1
-
-    def totals(self, times: StageTimes, *, wall_s: float, damaged: int) -> Totals:
-        """Return what the results came to, where they are all of a run."""
-        keyframes = sum(self._reasons.values())
-        stage_s = times.totals
-        return Totals(
-            frames=self.frames,
-            keyframes=keyframes,
-            keyframe_share=keyframes / self.frames,
-            reasons=self.reasons,
-            damaged=damaged,
-            duration_s=self.last_s - self.first_s,
-            wall_s=wall_s,
-            frames_per_s=self.frames / wall_s,
-            segmenter_s=stage_s["segment"],
-            stage_s=stage_s,
-            peak_memory_mb=peak_memory_mb(),
-            wait_s=times.waits,
-        )
 
 
 def peak_memory_mb() -> float:

@@ -107,7 +107,6 @@ def test_targets_are_read(text, expected):
         "fidelity=floor-200",
         "fidelity=floor-100.5",
         "nonsense=5%",
-        "share",
         "fidelity=flor-1",
         "fidelity=2",
     ],
