@@ -8,7 +8,7 @@ from tempseg.build import forced_before_part, forced_frames
 from tempseg.config import Config, load_config
 from tempseg.engine import EngineSettings
 from tempseg.errors import ConfigError
-from tempseg.policies import AdaptivePolicy, IntervalPolicy, Limits
+from tempseg.policies import AdaptivePolicy, IntervalPolicy, Limits, SharePolicy, SpanPolicy
 from tempseg.schedule import Forced
 
 
@@ -30,6 +30,12 @@ def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
     assert adaptive.drift_threshold == keyframe.drift_threshold
     assert adaptive.doubt_threshold == keyframe.doubt_threshold
     assert adaptive.limits == Limits(keyframe.min_interval, keyframe.longest)
+    span = SpanPolicy()
+    assert span.doubt_threshold == keyframe.doubt_threshold
+    assert span.span_threshold == keyframe.span_threshold
+    longest = load_config(overrides={"keyframe.policy": "span"}).keyframe.longest
+    assert span.limits == Limits(keyframe.min_interval, longest)
+    assert SharePolicy().share == keyframe.share
 
 
 def test_forced_keyframes_are_numbers_and_times():
