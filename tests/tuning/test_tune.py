@@ -18,7 +18,8 @@ from tempseg.cli.app import app
 from tempseg.errors import ConfigError, OutputError, TempsegError
 from tempseg.evaluation import evaluate
 from tempseg.tuning import TruthRequest, choose, studies_of
-from tempseg.tuning.cost import measure_stages
+from tempseg.tuning import search as searching
+from tempseg.tuning.cost import StageMs, measure_stages
 from tempseg.tuning.scoring import score
 from tempseg.tuning.search import search
 from tempseg.tuning.space import trials
@@ -101,6 +102,31 @@ def test_fewer_configs_are_compared_where_fewer_are_wanted(study, base, configs)
     assert len(found.measured) <= len(baselines) + 10 * configs
     policies = {m.trial.config.keyframe.policy for m in found.measured}
     assert policies == {"interval", "share", "span", "adaptive"}
+
+
+def test_what_a_first_part_shows_to_be_worse_is_not_measured_in_full(study, base, monkeypatch):
+    monkeypatch.setattr("tempseg.tuning.scoring.LEAST_PART", 10)
+    shown = {}
+
+    def watched(studies, config, *, part=1.0):
+        figures, seconds = score(studies, config, part=part)
+        if part < 1:
+            shown[config.model_dump_json()] = figures.fidelity_between
+        return figures, seconds
+
+    monkeypatch.setattr(searching, "score", watched)
+    # Motion is dear, so that what needs none is told from the rest by its time.
+    stages = StageMs(decode=1.0, motion=1000.0, segment=1.0, write=1.0, cores=1)
+    found = search([study], trials(base)[::4], stages, in_full=3)
+    full = [
+        m.trial.config.model_dump_json()
+        for m in found.measured
+        if m.trial.keys and m.trial.keys["keyframe.policy"] not in ("interval", "every")
+    ]
+    assert 0 < len(full) <= 3 < len(shown)
+    assert max(shown.values()) in [shown[key] for key in full]
+    for m in found.measured:
+        assert (m.ms < 500) == (m.figures.keyframes == m.figures.frames)
 
 
 def test_the_files_tell_the_same(done):
