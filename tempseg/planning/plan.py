@@ -11,6 +11,7 @@ from tempseg.planning.decisions import PlannedFrame, decided_without_labels, dec
 from tempseg.planning.rehearsal import Rehearsal, choose_stretch, rehearse
 from tempseg.planning.results import Cost, PlannedKeyframe, RunPlan
 from tempseg.protocols import FrameSource, Segmenter, WorkObserver
+from tempseg.runners.chunks import plan_run
 
 __all__ = ["make_plan"]
 
@@ -45,7 +46,7 @@ def make_plan(source: str, config: Config, *, observer: WorkObserver | None = No
         if observer is not None:
             observer.begin(info.name, info.frame_count or 0)
         decided = []
-        for decision in decisions(frames, config):
+        for decision in decisions(frames, plan_run(source, config)):
             decided.append(decision)
             if observer is not None:
                 observer.advance()

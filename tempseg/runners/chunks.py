@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from tempseg.build import build_source
 from tempseg.config import Config
+from tempseg.decisions import KeyframeReason, Verdict
 from tempseg.errors import SourceError
+from tempseg.schedule import Forced
 from tempseg.types import ColourTags, VideoInfo
 from tempseg.video import FramePart, Survey, VideoSource, survey
 
-__all__ = ["Chunk", "ChunkPlan", "SourceState", "cut", "plan_run"]
+__all__ = ["Chunk", "ChunkPlan", "SourceState", "cut", "plan_run", "seam_reason"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,10 +43,41 @@ class Chunk:
     part: FramePart
     frames: int
 
+    def seams(self, time_base: Fraction) -> Forced:
+        """Return the frames that are keyframes for its sake: its first, and the one that closes it.
+
+        The run's first frame is the policy's to decide on, as in a run of one chunk.
+        """
+        opening = frozenset({self.part.first_index} if self.number else ())
+        closing_s = () if self.part.end is None else (float(self.part.end * time_base),)
+        return Forced(opening, closing_s)
+
     @property
     def name(self) -> str:
         """Its folder's name."""
         return f"{self.number:05d}"
+
+
+def seam_reason(
+    reason: KeyframeReason | None, verdict: Verdict | None, *, forced: bool
+) -> KeyframeReason:
+    """Return why the first frame of a chunk is a keyframe, from how it closed the one before.
+
+    Parameters
+    ----------
+    reason : KeyframeReason or None
+        That it had there.
+    verdict : Verdict or None
+        What the policy said there.
+    forced : bool
+        Whether the config names it.
+    """
+    if forced:
+        return KeyframeReason.FORCED
+    if reason not in (KeyframeReason.SCENE_CUT, KeyframeReason.FIRST):
+        # What the policy would have said, had it not been told.
+        reason = verdict.reason if verdict is not None else None
+    return reason or KeyframeReason.CHUNK
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ import numpy as np
 
 from tempseg.build import build_engine, build_sinks, build_source, forced_frames
 from tempseg.carrier import Decided
-from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine
 from tempseg.errors import SourceError
 from tempseg.memory import give_back_memory
@@ -25,7 +24,7 @@ from tempseg.outputs import verdict_cells
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource, RememberingSegmenter, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord, Seam
-from tempseg.runners.chunks import Chunk, ChunkPlan
+from tempseg.runners.chunks import Chunk, ChunkPlan, seam_reason
 from tempseg.runners.ledger import ChunkFolder
 from tempseg.runners.local import AHEAD, SPAN_AHEAD, write_all
 from tempseg.runners.tally import Tally, peak_memory_mb
@@ -198,10 +197,7 @@ class ChunkRunner:
                 raise
             # The source as a whole may have frames where this part of it has none.
             raise SeamError(f"{error} (chunk {chunk.number} by itself)") from error
-        closing_s = () if end is None else (float(end * plan.video.time_base),)
-        # The run's first frame is the policy's to decide on, as in a run of one chunk.
-        opening = frozenset({chunk.part.first_index} if chunk.number else ())
-        forced = Forced(opening, closing_s)
+        forced = chunk.seams(plan.video.time_base)
         engine = build_engine(plan.config, self._segmenter, timer=times, forced=forced)
         return _Job(chunk, source, engine, times)
 
@@ -331,10 +327,6 @@ def _seam(frame: Frame) -> Seam:
 
 
 def _row(closing: FrameResult, last: Frame | None, forced: Forced) -> tuple[str, ...]:
-    reason = closing.reason
-    if forced.takes(closing.frame, last):
-        reason = KeyframeReason.FORCED
-    elif reason not in (KeyframeReason.SCENE_CUT, KeyframeReason.FIRST):
-        # What the policy would have said, had it not been told.
-        reason = closing.verdict.reason if closing.verdict is not None else None
-    return ((reason or KeyframeReason.CHUNK).value, *verdict_cells(closing))
+    taken = forced.takes(closing.frame, last)
+    reason = seam_reason(closing.reason, closing.verdict, forced=taken)
+    return (reason.value, *verdict_cells(closing))

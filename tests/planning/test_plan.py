@@ -17,7 +17,8 @@ from tempseg.decisions import KeyframeReason
 from tempseg.errors import ConfigError, ModelError, SourceError
 from tempseg.planning import Cost, PlannedKeyframe, RunPlan
 from tempseg.planning.rehearsal import choose_stretch
-from tempseg.runners.timing import StageTimes
+
+from ..video.clips import write_clip
 
 POLICIES = {
     "forced": {"keyframe.policy": "interval", "keyframe.forced": [4, 33]},
@@ -26,6 +27,7 @@ POLICIES = {
     "causal": {"keyframe.policy": "interval", "propagate.lookahead": 0},
     "part": {"keyframe.policy": "interval", "source.start": 1.2, "source.end": 3.0},
 }
+NO_PICTURES = {"output.overlay": False, "output.report": False}
 
 
 def _keyframes(folder):
@@ -51,26 +53,25 @@ def test_keyframes_are_those_of_the_run(street, tmp_path, name):
     assert plan.duration_s == pytest.approx(summary.totals.duration_s)
 
 
+@pytest.mark.parametrize("keys", [{}, {"propagate.lookahead": 0}, {"keyframe.forced": [16, 35]}])
+@pytest.mark.parametrize("interval", [5, 7, 100])
+def test_keyframes_are_those_of_a_run_in_chunks(tmp_path, interval, keys):
+    clip = write_clip(tmp_path / "clip.mp4", range(80), options={"g": "16", "sc_threshold": "0"})
+    config = {"run.chunk_s": 0.6, "keyframe.policy": "interval", "keyframe.interval": interval}
+    model = "python:tests.runners.models:bright"
+    plan = tempseg.plan(clip, config=config | keys)
+    tempseg.run(clip, tmp_path / "run", model=model, config=config | keys | NO_PICTURES)
+    assert [(k.index, k.reason.value) for k in plan.keyframes] == _keyframes(tmp_path / "run")
+    assert plan.reasons["chunk"] >= 2
+    assert plan.frames == 80
+
+
 @pytest.mark.parametrize("policy", ["adaptive", "share", "span"])
 def test_policies_that_look_at_borders_are_called_estimated(street, policy):
     config = {"keyframe.policy": policy, "source.end": 1.0}
     plan = tempseg.plan(street / "video.mp4", config=config)
     assert not plan.exact
     assert plan.keyframes
-
-
-def test_what_frames_took_is_not_kept(street, monkeypatch):
-    kept = []
-
-    def watched():
-        kept.append(StageTimes())
-        return kept[-1]
-
-    monkeypatch.setattr("tempseg.planning.decisions.StageTimes", watched)
-    frames = tempseg.plan(street / "video.mp4").frames
-    (times,) = kept
-    assert sum(times.totals.values()) > 0
-    assert [dict(times.take(index)) for index in range(frames)] == [{}] * frames
 
 
 def test_without_a_model_only_keyframes_are_told(street):
