@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tempseg.build import (
+    begins_anywhere,
     build_engine,
     build_segmenter,
     build_source,
@@ -22,8 +23,14 @@ from tempseg.label_images import write_label_image
 from tempseg.outputs import RunFolder, Totals, amend_record, new_folder, read_class_set
 from tempseg.planning import RunPlan, guarded, make_plan
 from tempseg.probing import probe
-from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
-from tempseg.runners.local import stream
+from tempseg.protocols import (
+    FrameSource,
+    RememberingSegmenter,
+    RunObserver,
+    Segmenter,
+    WorkObserver,
+)
+from tempseg.runners.local import show_first_frame, stream
 from tempseg.runners.timing import StageTimes
 from tempseg.runners.whole import made_before, run_source
 from tempseg.segmenters import wrap_function
@@ -136,7 +143,16 @@ def segment(
         effective, function = effective_config(config), model
     frames = build_source(_path(source), effective)
     times = StageTimes()
-    engine = build_engine(effective, _segmenter_for(frames, effective, function), timer=times)
+    try:
+        segmenter = _segmenter_for(effective, frames, function)
+        engine = build_engine(effective, segmenter, timer=times)
+        if begins_anywhere(effective):
+            show_first_frame(build_source(_path(source), effective), segmenter)
+            if isinstance(segmenter, RememberingSegmenter):
+                segmenter.forget()
+    except BaseException:
+        frames.close()
+        raise
     with stream(frames, engine, times=times) as results:
         for result in results:
             times.take(result.frame.index)
@@ -433,10 +449,15 @@ def _audited(folder: Path, source: str, config: Config, observer: WorkObserver |
     from tempseg.auditing import audit_run
 
     frames = build_source(source, config)
+    try:
+        segmenter = _segmenter_for(config, frames)
+    except BaseException:
+        frames.close()
+        raise
     audit = audit_run(
         folder,
         frames,
-        _segmenter_for(frames, config),
+        segmenter,
         config,
         count=config.run.audit,
         seed=config.run.seed,
@@ -468,12 +489,8 @@ def _path(source: str | Path) -> str:
 
 
 def _segmenter_for(
-    frames: FrameSource, config: Config, function: Callable[[UInt8Array], object] | None = None
+    config: Config, frames: FrameSource, function: Callable[[UInt8Array], object] | None = None
 ) -> Segmenter:
-    try:
-        if function is not None:
-            return wrap_function(function, segmenter_options(config.segmenter))
-        return build_segmenter(config, source=frames)
-    except BaseException:
-        frames.close()
-        raise
+    if function is not None:
+        return wrap_function(function, segmenter_options(config.segmenter))
+    return build_segmenter(config, source=frames)

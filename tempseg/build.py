@@ -27,6 +27,7 @@ from tempseg.protocols import (
     KeyframePolicy,
     ResultSink,
     Segmenter,
+    SpanJudge,
     StageTimer,
 )
 from tempseg.schedule import Forced
@@ -37,6 +38,7 @@ from tempseg.video.timecode import parse_time
 from tempseg.zoo import entry_for, resolve_model
 
 __all__ = [
+    "begins_anywhere",
     "build_engine",
     "build_per_frame_engine",
     "build_policy",
@@ -219,6 +221,11 @@ def build_policy(config: Config) -> KeyframePolicy:
             return SpanPolicy(wanted.doubt_threshold, wanted.span_threshold, limits)
         case "adaptive":
             return AdaptivePolicy(wanted.drift_threshold, wanted.doubt_threshold, limits)
+
+
+def begins_anywhere(config: Config) -> bool:
+    """Return whether a shot's first keyframe may be another than its first frame."""
+    return isinstance(build_policy(config), SpanJudge)
 
 
 def forced_frames(config: Config) -> Forced:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
+from datetime import time as clock_time
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -324,6 +326,9 @@ def _parse_override(text: str) -> tuple[str, object]:
     try:
         value = tomllib.loads(f"value = {raw}")["value"]
     except _NOT_TOML:
+        value = raw.strip()
+    if isinstance(value, date | clock_time):
+        # HH:MM:SS is a time of day to TOML, and a place in a video here.
         value = raw.strip()
     return key.strip(), value
 

@@ -226,6 +226,8 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
+        # Whoever left an earlier video half way has left something here.
+        self._schedule.flush(asking=False)
         try:
             for step, answer in self._answered(steps):
                 yield from self._decide(step, answer)

@@ -13,7 +13,7 @@ from tempseg.class_sets import ClassSet
 from tempseg.errors import OutputError, SourceError
 from tempseg.types import LabelArray
 
-__all__ = ["list_images", "read_label_image", "write_label_image"]
+__all__ = ["list_images", "natural_key", "read_label_image", "write_label_image"]
 
 _SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -52,7 +52,13 @@ def read_label_image(path: str | Path) -> LabelArray:
             return _ids(image, path)
     except FileNotFoundError as error:
         raise SourceError(f"{path}: there is no such label image") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         raise SourceError(
             f"{path}: not a readable image ({error}); save label images as PNG"
         ) from error
@@ -63,7 +69,7 @@ def _ids(image: Image.Image, path: str | Path) -> LabelArray:
         return np.asarray(image).astype(np.uint8)
     if image.mode in ("L", "P"):
         ids = np.array(image)
-        depth = _png_gray_depth(image, path)
+        depth = _png_depth(image, path) if image.mode == "L" else 8
         return ids // np.uint8(_GRAY_STRETCH[depth]) if depth in _GRAY_STRETCH else ids
     if image.mode in ("I", "I;16", "I;16B", "I;16L"):
         wide = np.array(image)
@@ -74,6 +80,11 @@ def _ids(image: Image.Image, path: str | Path) -> LabelArray:
             )
         return wide.astype(np.uint16)
     if image.mode in ("LA", "RGB", "RGBA"):
+        if _png_depth(image, path) == 16:
+            raise SourceError(
+                f"{path}: colours of 16 bits, of which half would be lost; save label images as "
+                "palette or gray PNG"
+            )
         channels = np.array(image)
         ids = channels[..., 0]
         colours = channels[..., 1:3] if image.mode != "LA" else channels[..., :0]
@@ -87,8 +98,9 @@ def _ids(image: Image.Image, path: str | Path) -> LabelArray:
     )
 
 
-def _png_gray_depth(image: Image.Image, path: str | Path) -> int:
-    if image.format != "PNG" or image.mode != "L":
+def _png_depth(image: Image.Image, path: str | Path) -> int:
+    """Return the bits of a sample as the file has them; 8 for what is no PNG."""
+    if image.format != "PNG":
         return 8
     with Path(path).open("rb") as file:
         return file.read(25)[24]
@@ -152,11 +164,20 @@ def list_images(folder: str | Path) -> list[Path]:
         for entry in entries
         if entry.suffix.lower() in _SUFFIXES and not entry.name.startswith(".") and entry.is_file()
     ]
-    return sorted(images, key=_natural)
+    return sorted(images, key=lambda image: natural_key(image.name))
 
 
-def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
-    # Digits sort before letters and by value; the name itself settles img02 against img2.
-    parts = re.findall(r"[0-9]+|[^0-9]+", path.name)
-    key = [(0, int(part), "") if part[0].isdigit() else (1, 0, part.lower()) for part in parts]
-    return key, path.name
+def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Return what sorts frames and label images alike: numbers by value, letters of any case.
+
+    Examples
+    --------
+    >>> sorted(["b10", "a1", "B2"], key=natural_key)
+    ['a1', 'B2', 'b10']
+    """
+    # Digits sort before letters; the name itself settles img02 against img2.
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    key = [
+        (0, int(part), "") if part[0] in "0123456789" else (1, 0, part.lower()) for part in parts
+    ]
+    return key, name

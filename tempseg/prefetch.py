@@ -105,17 +105,19 @@ class Prefetch(Generic[Item]):
             raise StopIteration
 
     def _work(self) -> None:
-        iterator = iter(self._items)
         try:
-            for item in iterator:
-                if not self._offer(item):
-                    break
+            iterator = iter(self._items)
+            try:
+                for item in iterator:
+                    if not self._offer(item):
+                        break
+            finally:
+                close = getattr(iterator, "close", None)
+                if close is not None:
+                    close()
         except BaseException as error:  # noqa: BLE001 - handed to the reader, whatever it is
             self._error = error
         finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()

@@ -152,3 +152,8 @@ def test_long_values_are_cut_short_in_the_message(value):
     with pytest.raises(ConfigError, match=r"keyframe\.interval") as caught:
         load_config(overrides={"keyframe.interval": value})
     assert len(str(caught.value)) < 400
+
+
+def test_a_place_in_a_video_is_no_time_of_day():
+    assert load_config(overrides=["source.start=00:00:05"]).source.start == "00:00:05"
+    assert load_config(overrides=["source.end=01:02:03.5"]).source.end == "01:02:03.5"

@@ -328,6 +328,15 @@ def test_engine_starts_afresh_after_a_flush(disc):
             np.testing.assert_array_equal(one.segmentation.labels, other.segmentation.labels)
 
 
+def test_a_video_left_half_way_leaves_nothing_for_the_next(disc):
+    engine = Engine(TruthSegmenter(disc), DisFlow("fast"), policy=IntervalPolicy(8))
+    expected = [r.segmentation.labels.tobytes() for r in engine.results(_frames(disc))]
+    for _ in engine.results(_frames(disc)):
+        break
+    again = [r.segmentation.labels.tobytes() for r in engine.results(_frames(disc))]
+    assert again == expected
+
+
 def test_flush_of_an_idle_engine_is_empty(disc):
     assert Engine(TruthSegmenter(disc), DisFlow(), policy=IntervalPolicy(2)).flush() == []
 

@@ -6,6 +6,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -111,6 +112,21 @@ def test_the_palette_shows_the_class_colours(tmp_path: Path) -> None:
 def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="missing"):
         write_label_image(tmp_path / "missing" / "a.png", IDS, colours=())
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_16_bits_are_refused_not_halved(tmp_path: Path, channels: int) -> None:
+    ids = np.arange(20, dtype=np.uint16).reshape(4, 5)
+    cv2.imwrite(str(tmp_path / "a.png"), np.dstack([ids] * channels))
+    with pytest.raises(SourceError, match="colours of 16 bits"):
+        read_label_image(tmp_path / "a.png")
+
+
+def test_an_image_beyond_what_is_read_is_named(tmp_path: Path, monkeypatch) -> None:
+    write_label_image(tmp_path / "a.png", IDS)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    with pytest.raises(SourceError, match=r"a\.png: not a readable image"):
+        read_label_image(tmp_path / "a.png")
 
 
 def test_images_come_in_natural_order(tmp_path: Path) -> None:

@@ -32,6 +32,30 @@ def test_error_comes_after_the_items_before_it():
     assert taken == [1, 2]
 
 
+class Refusing:
+    """What cannot even be begun."""
+
+    def __iter__(self):
+        raise KeyError("read once")
+
+
+class Unclosable:
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise StopIteration
+
+    def close(self):
+        raise KeyError("not closed")
+
+
+@pytest.mark.parametrize("items", [Refusing(), Unclosable()])
+def test_what_fails_before_and_behind_the_items_is_raised_too(items):
+    with Prefetch(items, name="failing", capacity=1) as taken, pytest.raises(KeyError):
+        list(taken)
+
+
 def test_no_more_than_the_capacity_waits():
     made = []
     reached = threading.Event()

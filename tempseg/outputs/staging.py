@@ -177,7 +177,8 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     OutputError
         When the folder exists already and holds something, or cannot be made.
     """
-    final = Path(path)
+    # By its own name, which "." and links do not tell.
+    final = Path(os.path.realpath(path))
     if final.exists() and (not final.is_dir() or any(final.iterdir())):
         raise OutputError(f"{final}: already exists; choose another name or remove it")
     unfinished = final.with_name(final.name + ".partial")
@@ -186,8 +187,11 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         unfinished.mkdir(parents=True)
         yield unfinished
         if final.exists():
-            final.rmdir()
-        unfinished.rename(final)
+            # It stays the same folder: somebody may stand in it.
+            for entry in list(unfinished.iterdir()):
+                entry.rename(final / entry.name)
+        else:
+            unfinished.rename(final)
     except OSError as error:
         raise OutputError(f"{final}: cannot be written: {error.strerror}") from error
     finally:

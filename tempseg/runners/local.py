@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from tempseg.engine import Engine
 from tempseg.errors import TempsegError
 from tempseg.prefetch import Prefetch
-from tempseg.protocols import FrameSource, ResultSink
+from tempseg.protocols import FrameSource, ResultSink, Segmenter
 from tempseg.runners.timing import StageTimes
 from tempseg.types import Frame, FrameResult
 
-__all__ = ["AHEAD", "SPAN_AHEAD", "stream", "write_all"]
+__all__ = ["AHEAD", "SPAN_AHEAD", "show_first_frame", "stream", "write_all"]
 
 AHEAD = 6
 """Decoded frames that may wait."""
@@ -46,6 +46,18 @@ def stream(
             ) as results,
         ):
             yield results
+    finally:
+        source.close()
+
+
+def show_first_frame(source: FrameSource, segmenter: Segmenter) -> None:
+    """Let a segmenter decide on a source's first frame what its answers are; close the source.
+
+    Otherwise the first keyframe that it is asked about would decide, which may be another one in
+    another process.
+    """
+    try:
+        segmenter.segment(next(iter(source)))
     finally:
         source.close()
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from tempseg.build import build_engine, build_sinks, build_source, forced_frames
+from tempseg.build import begins_anywhere, build_engine, build_sinks, build_source, forced_frames
 from tempseg.carrier import Decided
 from tempseg.engine import Engine
 from tempseg.errors import SourceError
@@ -26,7 +26,7 @@ from tempseg.protocols import FrameSource, RememberingSegmenter, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord, Seam
 from tempseg.runners.chunks import Chunk, ChunkPlan, seam_reason
 from tempseg.runners.ledger import ChunkFolder
-from tempseg.runners.local import AHEAD, SPAN_AHEAD, write_all
+from tempseg.runners.local import AHEAD, SPAN_AHEAD, show_first_frame, write_all
 from tempseg.runners.tally import Tally, peak_memory_mb
 from tempseg.runners.timing import STAGES, StageTimes
 from tempseg.runners.trace import Trace
@@ -143,13 +143,13 @@ class ChunkRunner:
                     stopping()
 
     def _prime(self, first: Chunk) -> None:
-        """Show the model the run's first frame: what answers are is decided on it."""
-        if not self._primed and first.number > 0:
-            source = build_source(self._plan.source, self._plan.config)
-            try:
-                self._segmenter.segment(next(iter(source)))
-            finally:
-                source.close()
+        """Show the model the run's first frame: what answers are is decided on it.
+
+        Where a run begins with the first chunk, that frame is its first keyframe anyway, but for
+        policies that look back.
+        """
+        if not self._primed and (first.number > 0 or begins_anywhere(self._plan.config)):
+            show_first_frame(build_source(self._plan.source, self._plan.config), self._segmenter)
         self._primed = True
 
     @contextmanager

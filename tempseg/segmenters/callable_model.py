@@ -100,7 +100,7 @@ class CallableSegmenter:
             if hasattr(returned, "__array__"):
                 # Tensors too; those that lie on another device raise here.
                 returned = np.asarray(returned)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(
                 f"{self._name}: frame {frame.index}: the function raised "
                 f"{type(error).__name__}: {_one_line(error)}"
@@ -163,7 +163,7 @@ def imported_function(model: str) -> Callable[[UInt8Array], object]:
     if isinstance(found, type):
         try:
             found = found()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(
                 f"{model}: {attribute}() raised {type(error).__name__}: {_one_line(error)}"
             ) from error
@@ -184,7 +184,7 @@ def _module(model: str, name: str) -> Any:
     importlib.invalidate_caches()
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         parents = tuple(name.rsplit(".", depth)[0] for depth in range(name.count(".") + 1))
         if isinstance(error, ModuleNotFoundError) and error.name in parents:
             raise ModelError(
@@ -226,5 +226,5 @@ def _source_hash(name: str) -> str:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300]

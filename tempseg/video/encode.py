@@ -87,6 +87,7 @@ class Writer:
             raise OutputError(f"{self._path}: is closed; nothing more can be written to it")
 
     def _write_frame(self, stream: VideoStream, frame: VideoFrame | None) -> None:
+        self._check_open()
         with self._writing():
             self._container.mux(stream.encode(frame))
 

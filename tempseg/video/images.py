@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import logging
 import os
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 
 from tempseg.errors import SourceError
+from tempseg.label_images import natural_key
 from tempseg.types import Frame, UInt8Array, VideoInfo
 from tempseg.video.part import FramePart
 from tempseg.video.source import IMAGE_SUFFIXES, is_image_name
@@ -21,6 +21,8 @@ from tempseg.video.timecode import parse_time
 __all__ = ["ImageSource"]
 
 _log = logging.getLogger(__name__)
+
+_MOST_TICKS = 2**31 - 1
 
 
 class ImageSource:
@@ -59,7 +61,9 @@ class ImageSource:
     ) -> None:
         if not frame_rate > 0:
             raise SourceError(f"{spec}: frame rate is {frame_rate}; give one above 0")
-        rate = Fraction(str(frame_rate))
+        rate = _exact(frame_rate)
+        if not rate:
+            raise SourceError(f"{spec}: frame rate is {frame_rate}; give a greater one")
         start_s = None if start is None else parse_time(start, frame_rate=rate, name="start")
         end_s = None if end is None else parse_time(end, frame_rate=rate, name="end")
         if end_s is not None and end_s <= (start_s or 0):
@@ -81,7 +85,8 @@ class ImageSource:
                 f"{spec}: no image between start {start or 0!r} and end {end!r} "
                 f"({len(every)} images last {float(len(every) / rate):.3f} s)"
             )
-        first = next((image for _, path in self._paths if (image := _read(path)) is not None), None)
+        readable = (self._readable(path) for _, path in self._paths)
+        first = next((image for image in readable if image is not None), None)
         if first is None:
             raise SourceError(f"{spec}: none of its {len(self._paths)} images could be read")
         self._info = VideoInfo(
@@ -162,7 +167,7 @@ class ImageSource:
         try:
             return _read(path)
         except OSError as error:
-            raise SourceError(f"{path}: cannot be read any more ({error.strerror})") from error
+            raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
 
     def _skip(self, path: str) -> None:
         if self._damaged == 0:
@@ -170,9 +175,28 @@ class ImageSource:
         self._damaged += 1
 
 
+def _exact(frame_rate: Fraction | float) -> Fraction:
+    """Return a rate as it is written, or near it where FFmpeg cannot count in it.
+
+    Examples
+    --------
+    >>> _exact(29.97), _exact(29.97002997)
+    (Fraction(2997, 100), Fraction(30000, 1001))
+    """
+    rate = Fraction(str(frame_rate))
+    if max(rate.numerator, rate.denominator) <= _MOST_TICKS:
+        return rate
+    return rate.limit_denominator(1001 if rate > 1 else 1_000_000)
+
+
 def _list_images(spec: str) -> list[str]:
     if os.path.isdir(spec):
-        found = [entry.path for entry in os.scandir(spec) if entry.is_file()]
+        try:
+            entries = list(os.scandir(spec))
+        except OSError as error:
+            raise SourceError(f"{spec}: no readable folder ({error.strerror})") from error
+        # Hidden ones are no frames: macOS leaves a ._NAME beside each file on foreign disks.
+        found = [e.path for e in entries if e.is_file() and not e.name.startswith(".")]
         nothing = f"{spec}: no images in this folder; it takes {', '.join(IMAGE_SUFFIXES)}"
     else:
         found = [path for path in glob.glob(spec, recursive=True) if os.path.isfile(path)]
@@ -180,14 +204,7 @@ def _list_images(spec: str) -> list[str]:
     images = [path for path in found if is_image_name(path)]
     if not images:
         raise SourceError(nothing)
-    return sorted(images, key=_natural)
-
-
-def _natural(path: str) -> tuple[list[tuple[int, str]], str]:
-    # Alternating text and number; the number of a text part is unused. Ties by the plain name.
-    parts = re.split(r"(\d+)", path)
-    key = [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)]
-    return key, path
+    return sorted(images, key=natural_key)
 
 
 def _read(path: str) -> UInt8Array | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import av
 import numpy as np
 from av import VideoFrame
 
+from tempseg.errors import SourceError
 from tempseg.types import ColourTags, Planes, UInt8Array
 from tempseg.video.samples import sample_rows
 
@@ -97,6 +99,16 @@ class DecodedPicture:
     def _reformat(self, name: str) -> VideoFrame:
         if self._name == name:
             return self._frame
+        try:
+            return self._converted(name)
+        except av.error.FFmpegError as error:
+            raise SourceError(
+                f"its pixels of format {self._frame.format.name} with colour matrix "
+                f"{self._colour.matrix} cannot be converted; encode the video anew, as yuv420p "
+                "with BT.709"
+            ) from error
+
+    def _converted(self, name: str) -> VideoFrame:
         matrix = _SWS_MATRIX.get(self._colour.matrix, self._colour.matrix)
         value_range = _FULL if self._colour.full_range else _LIMITED
         if _is_rgb(self._frame):

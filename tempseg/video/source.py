@@ -217,7 +217,13 @@ class VideoSource:
                 f"{self._path}: no frame between start {start or 0!r} and end "
                 f"{'of the file' if end is None else repr(end)}{told}; choose another part"
             )
-        height, width = DecodedPicture(first, quarter_turns=self._turns).size
+        picture = DecodedPicture(first, quarter_turns=self._turns)
+        try:
+            # Before anything is begun: no frame could be shown to a model.
+            picture.rgb()
+        except SourceError as error:
+            raise SourceError(f"{self._path}: {error}") from error
+        height, width = picture.size
         self._info = VideoInfo(
             name=self._path,
             width=width,

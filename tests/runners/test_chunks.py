@@ -98,6 +98,26 @@ class Remembering:
         self.asked.append("forget")
 
 
+def test_the_first_frame_decides_what_answers_are_also_where_it_is_no_keyframe(material, tmp_path):
+    plan = _plan(material, **{"keyframe.policy": "share", "keyframe.share": 0.05})
+    segmenter = Remembering(build_segmenter(plan.config))
+    with InProcess(plan, segmenter) as executor:
+        list(executor.run(plan.chunks[:1], tmp_path, run="", progress=lambda *_: None))
+    first, forgot, second, *_ = segmenter.asked
+    assert (first, forgot) == (0, "forget")
+    assert second > 0
+    asked = []
+
+    def watched(image):
+        asked.append(image.tobytes())
+        return np.zeros(image.shape[:2], np.uint8)
+
+    keys = plan.config.set_keys() | {"segmenter.model": None, "segmenter.classes": "binary"}
+    next(tempseg.segment(material.clip, model=watched, config=keys))
+    assert asked[0] == next(iter(open_source(str(material.clip)))).image.tobytes()
+    assert asked[1] != asked[0]
+
+
 @pytest.mark.parametrize("timeout_s", [None, 60.0])
 def test_a_model_forgets_between_chunks_and_reads_its_first_answer_from_the_first_frame(
     material, tmp_path, timeout_s

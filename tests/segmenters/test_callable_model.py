@@ -75,6 +75,11 @@ def test_an_answer_is_not_the_functions_own_array() -> None:
     assert prediction.labels.max() == 0
 
 
+def test_a_function_cannot_end_the_program() -> None:
+    with pytest.raises(ModelError, match=r":leaves: frame 41: the function raised SystemExit: 3$"):
+        open_segmenter(f"{MODULE}:leaves").segment(FRAME)
+
+
 def test_what_a_function_raises_is_told_in_one_line() -> None:
     told = rf"{MODULE}:breaks: frame 41: the function raised RuntimeError: out of memory$"
     with pytest.raises(ModelError, match=told) as caught:

@@ -79,6 +79,23 @@ def test_labels_of_one_millisecond_are_joined(tmp_path):
     assert all(np.array_equal(a, b) for a, (_, b) in zip(maps, joined, strict=True))
 
 
+@pytest.mark.parametrize("ending", ["close", "abandon"])
+def test_no_picture_is_written_to_a_closed_file(tmp_path, ending):
+    colour = ColourTags(1, False, 1, 1)
+    encoder = OverlayEncoder(
+        str(tmp_path / "a.mp4"),
+        width=64,
+        height=48,
+        time_base=BASE,
+        frame_rate=Fraction(25),
+        colour=colour,
+    )
+    encoder.write(encoder.allocate(), 0)
+    getattr(encoder, ending)()
+    with pytest.raises(OutputError, match="is closed"):
+        encoder.write(encoder.allocate(), 512)
+
+
 def test_nothing_is_written_to_a_closed_file(tmp_path):
     for name, dtype in (("a.mkv", np.uint8), ("b.mkv", np.uint16)):
         maps = label_maps(1, dtype=dtype)

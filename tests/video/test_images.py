@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tempseg.errors import SourceError
+from tempseg.label_images import list_images
 from tempseg.video import ImageSource, open_source
 from tests.video.clips import gradient
 
@@ -26,6 +27,19 @@ def test_folder_is_read_in_natural_order(tmp_path):
     assert blues == [int(gradient(number)[0, 0, 2]) for number in (1, 2, 10)]
 
 
+def test_frames_come_in_the_order_of_their_label_images(tmp_path):
+    names = ["B1.png", "a1.png", "C1.png", "b1.png", "a10.png", "A2.png", "7.png", "a02.png"]
+    for number, name in enumerate(names):
+        save(tmp_path / name, np.full((4, 4, 3), number, np.uint8))
+    # As macOS leaves it on disks that are not its own.
+    (tmp_path / "._a1.png").write_bytes(b"Mac OS X")
+    order = [names.index(path.name) for path in list_images(tmp_path)]
+    for spec in (tmp_path, tmp_path / "*.png"):
+        source = open_source(str(spec))
+        assert [int(frame.image[0, 0, 0]) for frame in source] == order
+        assert source.damaged == 0
+
+
 def test_glob_takes_what_matches(tmp_path):
     for name in ("a1.png", "a2.png", "b1.png"):
         save(tmp_path / name)
@@ -36,6 +50,21 @@ def test_other_files_in_the_folder_are_ignored(tmp_path):
     save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("notes")
     assert len(list(open_source(str(tmp_path)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (29.97002997, Fraction(30000, 1001)),
+        (23.976023976, Fraction(24000, 1001)),
+        (59.94005994, Fraction(60000, 1001)),
+        (0.0000123, Fraction(123, 10_000_000)),
+        (29.97, Fraction(2997, 100)),
+    ],
+)
+def test_rates_that_are_rounded_stand_for_those_that_can_be_counted_in(tmp_path, written, meant):
+    save(tmp_path / "a.png")
+    assert open_source(str(tmp_path), frame_rate=written).info.frame_rate == meant
 
 
 @pytest.mark.parametrize("rate", [25, 12.5, Fraction(30000, 1001)])

@@ -293,3 +293,14 @@ def test_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch):
 def test_importing_the_room_leaves_opencv_alone():
     check = "import sys, tempseg.video; sys.exit('cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("matrix", [8, 12, 14])
+def test_a_colour_matrix_that_nothing_converts_is_named_at_once(tmp_path, matrix):
+    frames = [
+        av.VideoFrame.from_ndarray(gradient(0), "rgb24").reformat(format="yuv420p")
+        for _ in range(3)
+    ]
+    clip = write_clip(tmp_path / "clip.mp4", range(3), tags=(matrix, 1), frames=frames)
+    with pytest.raises(SourceError, match=rf"clip\.mp4: .* colour matrix {matrix} cannot be"):
+        open_source(str(clip))
