@@ -201,6 +201,7 @@ def _overlay_encoder(
             crf=config.output.crf,
             preset=config.output.preset,
             origin_pts=first_pts,
+            pixel_aspect=video.pixel_aspect,
         )
 
     return opened

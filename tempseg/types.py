@@ -222,6 +222,8 @@ class VideoInfo:
         The file whose audio belongs to the frames, where there is one.
     start_s, end_s : float or None
         The part asked for, in seconds of presentation time.
+    pixel_aspect : Fraction
+        Width of an upright frame's pixels over their height.
     """
 
     name: str
@@ -233,6 +235,7 @@ class VideoInfo:
     media_path: str | None = None
     start_s: float | None = None
     end_s: float | None = None
+    pixel_aspect: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)

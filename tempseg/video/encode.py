@@ -228,6 +228,8 @@ class OverlayEncoder(Writer):
         The sound to carry along.
     origin_pts : int
         The time that becomes zero: the first frame's for a part of a source, else 0.
+    pixel_aspect : Fraction
+        Width of a pixel over its height, as players are to show it.
 
     Raises
     ------
@@ -248,6 +250,7 @@ class OverlayEncoder(Writer):
         preset: str = "veryfast",
         audio: AudioTracks | None = None,
         origin_pts: int = 0,
+        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
         super().__init__(path, "mp4", mp4_options(time_base))
         self._size = (height, width)
@@ -263,6 +266,8 @@ class OverlayEncoder(Writer):
         context.color_range = 2 if colour.full_range else 1
         context.color_primaries = colour.primaries
         context.color_trc = colour.transfer
+        if pixel_aspect != 1:
+            context.sample_aspect_ratio = pixel_aspect
         with self._writing():
             if audio is not None:
                 audio.attach(self._container, shift_s=origin_pts * time_base)

@@ -234,7 +234,13 @@ class VideoSource:
             media_path=self._path,
             start_s=None if start_s is None else float(start_s),
             end_s=None if end_s is None else float(end_s),
+            pixel_aspect=self._pixel_aspect(),
         )
+
+    def _pixel_aspect(self) -> Fraction:
+        # Zero, or none, where nothing is known.
+        told = self._decoder.stream.sample_aspect_ratio or Fraction(1)
+        return 1 / told if self._turns % 2 else told
 
     def _expected_count(
         self, rate: Fraction, start_s: Fraction | None, end_s: Fraction | None

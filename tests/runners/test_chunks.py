@@ -324,6 +324,25 @@ def _with_late_seek(material, tmp_path, monkeypatch, late):
         list(executor.run(plan.chunks[1:2], tmp_path / "c", run="", progress=lambda *_: None))
 
 
+@pytest.mark.parametrize(
+    ("told", "rotation", "shown"),
+    [("4/3", 0, "4/3"), ("4/3", 90, "3/4"), ("8/9", 180, "8/9"), ("1", 0, "1")],
+)
+def test_pixels_that_are_not_square_stay_so(tmp_path, told, rotation, shown):
+    clip = write_clip(
+        tmp_path / "clip.mp4",
+        range(80),
+        options={"g": "16", "preset": "ultrafast"},
+        rotation=rotation,
+        pixel_aspect=Fraction(told),
+    )
+    config = CONFIG | {"segmenter.classes": "auto"}
+    tempseg.run(clip, tmp_path / "run", model="python:tests.runners.models:bright", config=config)
+    with av.open(str(tmp_path / "run" / "overlay.mp4")) as container:
+        aspect = container.streams.video[0].sample_aspect_ratio
+    assert (aspect or Fraction(1)) == Fraction(shown)
+
+
 def test_opencv_keeps_to_one_thread_but_for_models_of_ones_own(material, tmp_path):
     seen = []
 

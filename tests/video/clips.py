@@ -33,6 +33,7 @@ def write_clip(
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
     rotation: int = 0,
+    pixel_aspect: Fraction | None = None,
     tags: tuple[int, int] = (2, 0),
     audio: str | None = None,
     audio_start_s: float = 0.0,
@@ -47,6 +48,8 @@ def write_clip(
         stream.width, stream.height, stream.pix_fmt = width, height, pixels
         stream.codec_context.time_base = time_base
         stream.codec_context.colorspace, stream.codec_context.color_range = tags
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation:
             stream.set_display_rotation(rotation)
         sound = None if audio is None else out.add_stream(audio, rate=48000)
