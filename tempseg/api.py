@@ -102,11 +102,20 @@ def effective_config(config: ConfigLike, model: str | Path | None = None) -> Con
     chosen: dict[str, object] = {} if model is None else {"segmenter.model": str(model)}
     if isinstance(config, Config):
         given = config.set_keys()
+        if chosen and given.get("segmenter.model") not in (None, str(model)):
+            given = _without_models_own(given)
     elif isinstance(config, Mapping):
         given = dict(config)
     else:
         return with_zoo_keys(load_config(config, overrides=chosen))
     return with_zoo_keys(load_config(overrides=given | chosen))
+
+
+def _without_models_own(keys: Mapping[str, object]) -> dict[str, object]:
+    """Return keys without those that came with their model: another one expects other things."""
+    alone = load_config(overrides={"segmenter.model": keys["segmenter.model"]})
+    own = with_zoo_keys(alone).set_keys()
+    return {key: value for key, value in keys.items() if key not in own or own[key] != value}
 
 
 def segment(

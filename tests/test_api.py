@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import tempseg
+from tempseg.api import effective_config
+from tempseg.config import load_config
 from tempseg.errors import ConfigError, ModelError
 
 from .video.clips import write_clip
@@ -67,3 +69,20 @@ def test_one_path_is_no_list_of_them(tmp_path):
 def test_a_key_that_is_no_text_is_a_wrong_config(clip):
     with pytest.raises(ConfigError, match="5: expected a key such as"):
         next(tempseg.segment(clip, model=bright, config={5: 5}))
+
+
+def test_another_model_does_not_inherit_what_the_one_before_expects(tmp_path):
+    for name, text in (("a", "mean = 1.5\ninput_size = [10, 10]"), ("b", "scale = 9.0")):
+        (tmp_path / f"{name}.tflite").touch()
+        (tmp_path / f"{name}.toml").write_text(f"[segmenter]\n{text}\n")
+    one, other = (str(tmp_path / f"{name}.tflite") for name in ("a", "b"))
+    config = load_config(overrides={"segmenter.model": one, "segmenter.threads": 1})
+    assert config.segmenter.mean == 1.5
+    changed = effective_config(config, other)
+    assert changed.set_keys() == {
+        "segmenter.model": other,
+        "segmenter.scale": 9.0,
+        "segmenter.threads": 1,
+    }
+    assert effective_config(config, one) == config
+    assert effective_config(config) == config
