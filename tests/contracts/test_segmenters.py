@@ -145,9 +145,8 @@ def test_the_info_tells_model_runtime_and_hash(
     segmenter: Segmenter, model: str, runtime: str
 ) -> None:
     info = segmenter.info
-    # A function has no bytes to hash.
-    digits = 0 if runtime == "python" else 64
-    assert (info.name, info.runtime, len(info.sha256)) == (model, runtime, digits)
+    # Of a function the file that it lies in.
+    assert (info.name, info.runtime, len(info.sha256)) == (model, runtime, 64)
 
 
 def test_a_missing_model_is_refused_by_name(model: str, tmp_path: Path) -> None:

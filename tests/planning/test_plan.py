@@ -54,7 +54,7 @@ def test_keyframes_are_those_of_the_run(street, tmp_path, name):
 
 
 @pytest.mark.parametrize("keys", [{}, {"propagate.lookahead": 0}, {"keyframe.forced": [16, 35]}])
-@pytest.mark.parametrize("interval", [5, 7, 100])
+@pytest.mark.parametrize("interval", [7, 100])
 def test_keyframes_are_those_of_a_run_in_chunks(tmp_path, interval, keys):
     clip = write_clip(tmp_path / "clip.mp4", range(80), options={"g": "16", "sc_threshold": "0"})
     config = {"run.chunk_s": 0.6, "keyframe.policy": "interval", "keyframe.interval": interval}
@@ -190,7 +190,7 @@ def test_a_folder_that_a_run_would_refuse_is_told(street, tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "run.json").write_text("{}")
     asked = ["plan", street / "video.mp4", "--model", f"masks:{street / 'labels'}", "--out"]
-    given = ["--set", "segmenter.classes=camvid"]
+    given = ["--set", "segmenter.classes=camvid", "--end", "0.5"]
     done = _cli(*asked, tmp_path / "file", *given)
     assert done.returncode == 0
     assert "is a file, expected a folder" in done.stdout
