@@ -214,7 +214,7 @@ def summary_table(outcomes: Sequence[Outcome]) -> Table:
             table.add_row(name, *[""] * len(titles), escape(f"failed: {outcome.error}"))
             continue
         totals, audit = outcome.summary.totals, outcome.summary.audit
-        scores = [] if audit is None else [audit.fidelity.mean, audit.floor.mean]
+        scores = [math.nan] * len(own) if audit is None else [audit.fidelity.mean, audit.floor.mean]
         table.add_row(
             name,
             str(totals.frames),

@@ -56,7 +56,8 @@ def _is_abandoned(folder: Path) -> bool:
     try:
         with (folder / _LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
+        # Somebody works in it, or it is somebody else's.
         return False
     return True
 
