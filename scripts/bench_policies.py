@@ -31,12 +31,13 @@ from tempseg.build import build_engine, build_policy, build_segmenter, build_sou
 from tempseg.class_sets import class_set
 from tempseg.config import Config, load_config
 from tempseg.cuts import steps_held
+from tempseg.forced import Forced
 from tempseg.label_images import list_images, read_label_image
 from tempseg.metrics import Fidelity, FidelityFloor
 from tempseg.metrics.judge import Judge
 from tempseg.motion import Step
 from tempseg.proposals import Anchor
-from tempseg.schedule import Forced, Scheduler
+from tempseg.schedule import Scheduler
 from tempseg.types import Frame, FrameResult, LabelArray, Placement, Prediction, SegmenterInfo
 
 CLIPS = (

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 
 from tempseg.decisions import Evidence
 from tempseg.errors import ModelError, TempsegError
+from tempseg.forced import Forced
 from tempseg.motion import Step
 from tempseg.protocols import BatchSegmenter, KeyframePolicy
-from tempseg.schedule import Forced
 from tempseg.types import Frame, Prediction
 
 __all__ = ["MOST_WAITING", "KeyframePlan", "answered_ahead"]

@@ -11,6 +11,7 @@ from tempseg.config import Config, SegmenterConfig, load_config
 from tempseg.engine import Engine, EngineSettings
 from tempseg.errors import ConfigError, ModelError, SourceError
 from tempseg.flows import DisFlow
+from tempseg.forced import Forced
 from tempseg.outputs import FrameTableSink, LabelSink, OverlayPainter, OverlaySink
 from tempseg.policies import (
     AdaptivePolicy,
@@ -30,7 +31,6 @@ from tempseg.protocols import (
     SpanJudge,
     StageTimer,
 )
-from tempseg.schedule import Forced
 from tempseg.segmenters import SegmenterOptions, open_segmenter
 from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
 from tempseg.video import FramePart, LabelEncoder, OverlayEncoder, open_source

@@ -10,6 +10,7 @@ from tempseg.ahead import KeyframePlan, answered_ahead
 from tempseg.carrier import Carrier, Decided
 from tempseg.cuts import CutFinder, steps_held
 from tempseg.errors import ModelError, TempsegError
+from tempseg.forced import Forced
 from tempseg.motion import Step, Stepper
 from tempseg.propagate import BlendSettings
 from tempseg.proposals import Anchor
@@ -20,7 +21,7 @@ from tempseg.protocols import (
     Segmenter,
     StageTimer,
 )
-from tempseg.schedule import Decision, Forced, Scheduler
+from tempseg.schedule import Decision, Scheduler
 from tempseg.types import Frame, FrameResult, Prediction
 
 __all__ = ["Engine", "EngineSettings"]

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from tempseg import evidence as observing
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
+from tempseg.forced import Forced
 from tempseg.motion import Step, compose, no_motion
 from tempseg.proposals import Anchor, Proposal, misfit
 from tempseg.protocols import KeyframePolicy, SpanJudge
 from tempseg.types import Frame, MotionField, Prediction, UInt8Array
 
-__all__ = ["Decision", "Forced", "Scheduler"]
+__all__ = ["Decision", "Scheduler"]
 
 NEW_CONTENT = 0.35
 """What a frame counts as that shows nothing of what the keyframe did, though it was in sight."""
@@ -26,35 +27,6 @@ USUAL_BORDER = 0.14
 
 SPANS_OF_LATE = 8
 """Closed spans, whose median churn is what the segmenter contradicts itself by anyhow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forced:
-    """Frames that become keyframes whatever the policy says.
-
-    Parameters
-    ----------
-    indices : frozenset of int
-    times_s : tuple of float
-        Each stands for the first frame that is shown then or later.
-    """
-
-    indices: frozenset[int] = frozenset()
-    times_s: tuple[float, ...] = ()
-
-    def takes(self, frame: Frame, last: Frame | None) -> bool:
-        """Return whether the frame after `last` is one of them."""
-        since = float("-inf") if last is None else last.time_s
-        return frame.index in self.indices or any(since < t <= frame.time_s for t in self.times_s)
-
-    def beyond(self, last_index: int, last_s: float) -> list[str]:
-        """Return what names no frame of a video that ends with this one."""
-        indices = [str(index) for index in sorted(self.indices) if index > last_index]
-        return indices + [f"{time_s:g} s" for time_s in self.times_s if time_s > last_s]
-
-    def joined(self, other: Forced) -> Forced:
-        """Return the frames of both."""
-        return Forced(self.indices | other.indices, (*self.times_s, *other.times_s))
 
 
 @dataclass(slots=True, eq=False)

@@ -8,8 +8,8 @@ from tempseg.build import forced_before_part, forced_frames
 from tempseg.config import Config, load_config
 from tempseg.engine import EngineSettings
 from tempseg.errors import ConfigError
+from tempseg.forced import Forced
 from tempseg.policies import AdaptivePolicy, IntervalPolicy, Limits, SharePolicy, SpanPolicy
-from tempseg.schedule import Forced
 
 
 def test_defaults_of_the_config_are_those_of_the_classes_it_builds():

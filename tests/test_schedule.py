@@ -15,8 +15,8 @@ from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine, EngineSettings
 from tempseg.errors import ModelError, SourceError
 from tempseg.flows import DisFlow
+from tempseg.forced import Forced
 from tempseg.policies import EveryPolicy, IntervalPolicy, Limits, SharePolicy, SpanPolicy
-from tempseg.schedule import Forced
 from tempseg.synthetic import MovingShape, moving_shapes
 from tempseg.types import Frame, Origin, Placement, Prediction, SegmenterInfo
 

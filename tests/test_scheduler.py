@@ -15,8 +15,8 @@ from tempseg.class_sets import class_set
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.engine import Engine, EngineSettings
 from tempseg.flows import DisFlow
+from tempseg.forced import Forced
 from tempseg.policies import IntervalPolicy
-from tempseg.schedule import Forced
 from tempseg.synthetic import MovingShape, moving_shapes
 from tempseg.types import Frame, Origin, Placement, Prediction, SegmenterInfo
 

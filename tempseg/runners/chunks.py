@@ -11,7 +11,7 @@ from tempseg.build import build_source
 from tempseg.config import Config
 from tempseg.decisions import KeyframeReason, Verdict
 from tempseg.errors import SourceError
-from tempseg.schedule import Forced
+from tempseg.forced import Forced
 from tempseg.types import ColourTags, VideoInfo
 from tempseg.video import FramePart, Survey, VideoSource, survey
 

@@ -17,6 +17,7 @@ from tempseg.build import begins_anywhere, build_engine, build_sinks, build_sour
 from tempseg.carrier import Decided
 from tempseg.engine import Engine
 from tempseg.errors import SourceError
+from tempseg.forced import Forced
 from tempseg.memory import give_back_memory
 from tempseg.motion import Step
 from tempseg.opencv_threads import single_threaded_opencv
@@ -30,7 +31,6 @@ from tempseg.runners.local import AHEAD, SPAN_AHEAD, show_first_frame, write_all
 from tempseg.runners.tally import Tally, peak_memory_mb
 from tempseg.runners.timing import STAGES, StageTimes
 from tempseg.runners.trace import Trace
-from tempseg.schedule import Forced
 from tempseg.types import Frame, FrameResult
 
 __all__ = ["ChunkRunner", "SeamError"]
