@@ -10,14 +10,36 @@ from statistics import median
 
 from tempseg.build import build_sinks
 from tempseg.config import Config
+from tempseg.planning import Rehearsal, rehearse
 from tempseg.segmenters.network import available_threads
 from tempseg.tuning.reference import Material
 from tempseg.tuning.replay import replay
 
-__all__ = ["StageMs", "measure_stages"]
+__all__ = ["Carrying", "StageMs", "measure_stages", "rehearse_piece"]
 
 WARM_UP_FRAMES, WRITTEN_FRAMES = 8, 40
 """Frames that load what writing needs, and those behind them whose time counts."""
+
+REHEARSED_FRAMES = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """What a config does on the frames between its keyframes.
+
+    Parameters
+    ----------
+    ms : float
+        What the engine takes a frame, in milliseconds.
+    both_ways : bool
+        Whether motion is estimated back too.
+    moves : bool
+        Whether motion is estimated at all.
+    """
+
+    ms: float
+    both_ways: bool
+    moves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +52,18 @@ class StageMs:
         A frame; motion both ways.
     segment : float
         A call of the model.
-    cores : int
-        CPUs that a run may use; the model may use all of them.
+    cores : float
+        CPUs' worth of work that is done at a time. As many as a run may use, if stages side by side
+        did not slow one another down. The model may use all of them.
     """
 
     decode: float
     motion: float
     segment: float
     write: float
-    cores: int
+    cores: float
 
-    def run_ms(self, *, share: float, carry_ms: float, both_ways: bool, moves: bool) -> float:
+    def run_ms(self, carrying: Carrying, *, share: float) -> float:
         """Return what a run would take a frame, in milliseconds.
 
         Decoding, motion, the engine and writing run side by side: the slowest of them is the
@@ -48,19 +71,30 @@ class StageMs:
 
         Parameters
         ----------
+        carrying : Carrying
         share : float
             Keyframes a frame.
-        carry_ms : float
-        both_ways : bool
-            Whether motion is estimated back too.
-        moves : bool
-            Whether motion is estimated at all.
         """
-        motion = self.motion * (1.0 if both_ways else 0.5) if moves else 0.0
+        stages = self._side_by_side(carrying)
         model = self.segment * share
-        engine = model + carry_ms
-        work = (self.decode + motion + carry_ms + self.write) / self.cores + model
-        return max(self.decode, motion, engine, self.write, work)
+        return max(*stages, carrying.ms + model, sum(stages) / self.cores + model)
+
+    def held_to(self, found: Rehearsal, carrying: Carrying) -> StageMs:
+        """Return these with the `cores` that make them tell what a stretch of a run took.
+
+        Parameters
+        ----------
+        found : Rehearsal
+            Its segmenter is whatever answered there.
+        carrying : Carrying
+        """
+        took = 1000 * (found.wall_s - found.segmenter_s) / found.frames
+        work = sum(self._side_by_side(carrying))
+        return replace(self, cores=min(self.cores, work / took) if took > 0 else self.cores)
+
+    def _side_by_side(self, carrying: Carrying) -> tuple[float, float, float, float]:
+        motion = self.motion * (1.0 if carrying.both_ways else 0.5) if carrying.moves else 0.0
+        return self.decode, motion, carrying.ms, self.write
 
     def as_dict(self) -> dict[str, float]:
         """Return the figures for JSON."""
@@ -80,6 +114,21 @@ def measure_stages(material: Material, config: Config) -> StageMs:
         segment=material.segment_ms,
         write=_writing_ms(material, config),
         cores=available_threads(),
+    )
+
+
+def rehearse_piece(material: Material, config: Config) -> Rehearsal:
+    """Run a stretch of a recorded piece for real, with the answers that are known."""
+    recording = material.recording
+    rows = recording.journal.rows[: REHEARSED_FRAMES + 1]
+    stretch = range(min(len(rows), REHEARSED_FRAMES))
+    lasts_s = float((rows[-1]["pts"] - rows[0]["pts"]) * recording.video.time_base)
+    return rehearse(
+        recording.source(),
+        material.segmenter,
+        recording.placed(config),
+        stretch,
+        part_s=(0.0, lasts_s),
     )
 
 

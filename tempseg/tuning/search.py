@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tempseg.config import Config
 from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.protocols import WorkObserver
 from tempseg.segmenters.network import available_threads
-from tempseg.tuning.cost import StageMs
+from tempseg.tuning.cost import Carrying, StageMs
 from tempseg.tuning.decisions import Decisions, KeyframesTaken
 from tempseg.tuning.pareto import layers
 from tempseg.tuning.scoring import Figures, Study, Tally, part_of, score
@@ -51,16 +50,30 @@ class Measured:
     ----------
     trial : Trial
     figures : Figures
-    ms : float
-        What a run would take a frame, predicted.
+    stages : StageMs
+        What the time of a run is predicted by.
     same_as : tuple of str
         Names of other configs that take the same keyframes and carry alike.
     """
 
     trial: Trial
     figures: Figures
-    ms: float
+    stages: StageMs
     same_as: tuple[str, ...] = ()
+
+    @property
+    def carrying(self) -> Carrying:
+        """What is done on the frames between keyframes."""
+        return Carrying(
+            self.figures.carry_ms,
+            both_ways=self.trial.config.propagate.lookahead > 0,
+            moves=self.figures.keyframes < self.figures.frames,
+        )
+
+    @property
+    def ms(self) -> float:
+        """What a run would take a frame, in milliseconds, predicted."""
+        return self.stages.run_ms(self.carrying, share=self.figures.share)
 
     @property
     def fps(self) -> float:
@@ -145,21 +158,11 @@ def search(
         chosen = always + few
         found = crew.all("measure configs", chosen, lambda c: score(studies, c.trial.config)[0])
     measured = [
-        Measured(c.trial, figures, _ms(c.trial.config, figures, stages), c.same_as)
+        Measured(c.trial, figures, stages, c.same_as)
         for c, figures in zip(chosen, found, strict=True)
     ]
     measured.sort(key=lambda m: (m.figures.share, -m.quality(truth=truth)))
     return Search(tuple(measured), len(trials), len(candidates), sampled)
-
-
-def _ms(config: Config, figures: Figures, stages: StageMs) -> float:
-    every = figures.keyframes == figures.frames
-    return stages.run_ms(
-        share=figures.share,
-        carry_ms=figures.carry_ms,
-        both_ways=config.propagate.lookahead > 0,
-        moves=not every,
-    )
 
 
 class _Crew:

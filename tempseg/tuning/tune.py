@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tempseg.build import build_source
@@ -13,13 +13,13 @@ from tempseg.config import Config
 from tempseg.errors import ConfigError, EmptyPartError, SourceError
 from tempseg.metrics.confusion import mean_known
 from tempseg.protocols import WorkObserver
-from tempseg.tuning.cost import StageMs, measure_stages
+from tempseg.tuning.cost import StageMs, measure_stages, rehearse_piece
 from tempseg.tuning.recording import Recording, record
 from tempseg.tuning.reference import Material, open_model, prepare
 from tempseg.tuning.results import Choice, Tuning, TuningNotes, choose_among
 from tempseg.tuning.sample import Piece, draw_pieces
 from tempseg.tuning.scoring import Study
-from tempseg.tuning.search import IN_FULL, Search, search
+from tempseg.tuning.search import IN_FULL, Measured, Search, search
 from tempseg.tuning.space import trials
 from tempseg.tuning.targets import Target, parse_target
 from tempseg.tuning.truth import TruthRequest, open_truth
@@ -271,8 +271,12 @@ def tune_config(
         truths=truths,
         observer=observer,
     )
-    stages = _stages([study.material for study in studies], config)
-    found = _searched(studies, config, fixed, stages, in_full, observer)
+    largest = _largest([study.material for study in studies])
+    alone = measure_stages(largest, config)
+    found = _searched(studies, config, fixed, alone, in_full, observer)
+    given = next(m for m in found.measured if not m.trial.keys)
+    stages = _held_to_a_run(alone, given, largest)
+    measured = tuple(replace(m, stages=stages) for m in found.measured)
     floor, truth = floor_of(studies), bool(truths)
     if wanted.from_floor and math.isnan(floor):
         raise ConfigError(
@@ -296,12 +300,20 @@ def tune_config(
         ),
         stages=stages,
         floor=floor,
-        measured=found.measured,
-        choice=choose_among(found.measured, wanted, floor=floor, truth=truth),
+        measured=measured,
+        choice=choose_among(measured, wanted, floor=floor, truth=truth),
     )
 
 
-def _stages(materials: Sequence[Material], config: Config) -> StageMs:
-    """Return what stages take, of the largest picture: that one is the slowest."""
-    largest = max(materials, key=lambda m: m.recording.size[0] * m.recording.size[1])
-    return measure_stages(largest, config)
+def _largest(materials: Sequence[Material]) -> Material:
+    """Return that of the largest picture, which is the slowest, and of its longest piece."""
+    return max(materials, key=lambda m: (math.prod(m.recording.size), len(m.recording)))
+
+
+def _held_to_a_run(stages: StageMs, given: Measured, material: Material) -> StageMs:
+    """Return the stages as a stretch of a run of what was given shows them.
+
+    Measured one by one they are faster than side by side.
+    """
+    found = rehearse_piece(material, given.trial.config)
+    return stages.held_to(found, given.carrying)

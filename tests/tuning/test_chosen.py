@@ -12,11 +12,10 @@ import pytest
 from tempseg.config import load_config
 from tempseg.errors import SourceError
 from tempseg.tuning import studies_of
-from tempseg.tuning.cost import StageMs
+from tempseg.tuning.cost import Carrying, StageMs
 from tempseg.tuning.results import Choice, Tuning, TuningNotes, best_toml, choose_among
 from tempseg.tuning.sample import Piece, draw_pieces
-from tempseg.tuning.search import Measured
-from tempseg.tuning.space import LOOKAHEAD, Trial, trials
+from tempseg.tuning.space import LOOKAHEAD, trials
 from tempseg.tuning.targets import parse_target
 
 from ..video.clips import write_clip
@@ -218,20 +217,20 @@ def test_a_lookahead_that_is_fixed_is_that_of_every_trial():
 def test_time_is_never_less_than_that_of_any_stage():
     for stage in ("decode", "motion", "write"):
         stages = replace(StageMs(1, 1, 1, 1, cores=64), **{stage: 50.0})
-        assert stages.run_ms(share=0.1, carry_ms=1, both_ways=True, moves=True) == 50
+        assert stages.run_ms(Carrying(1, both_ways=True, moves=True), share=0.1) == 50
 
 
 def test_motion_one_way_takes_half_and_none_takes_nothing():
     stages = StageMs(1, 40, 1, 1, cores=64)
     taken = [
-        stages.run_ms(share=0.1, carry_ms=1, both_ways=both, moves=moves)
+        stages.run_ms(Carrying(1, both_ways=both, moves=moves), share=0.1)
         for both, moves in ((True, True), (False, True), (True, False))
     ]
     assert taken == [40, 20, pytest.approx(1.1)]
 
 
 def test_a_measured_config_has_a_speed():
-    assert Measured(Trial("x", {}, load_config()), SLOW_BUT_FEW.figures, 4.0).fps == 250
+    assert measured("x", 0.1, 0.8, ms=4).fps == 250
 
 
 @pytest.mark.parametrize(("text", "value"), [("floor-100", -1.0), ("floor+100", 1.0)])

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from tempseg import Prediction, load_config
 from tempseg.errors import ConfigError
 from tempseg.kernels import carry
+from tempseg.planning import Rehearsal
 from tempseg.tuning.answers import AnswerStore, packed, unpacked
-from tempseg.tuning.cost import StageMs
+from tempseg.tuning.cost import Carrying, StageMs
 from tempseg.tuning.pareto import front, layers
 from tempseg.tuning.results import choose_among
 from tempseg.tuning.sample import draw_pieces
@@ -137,7 +138,6 @@ def measured(name, share, fidelity, ms=10.0, tc=0.9):
             "fidelity_worst_between",
             "flicker",
             "miou",
-            "carry_ms",
         ],
         math.nan,
     )
@@ -148,9 +148,11 @@ def measured(name, share, fidelity, ms=10.0, tc=0.9):
         fidelity=fidelity,
         fidelity_between=fidelity,
         tc=tc,
+        carry_ms=0.0,
         **rest,
     )
-    return Measured(Trial(name, {}, load_config()), figures, ms)
+    # A stage that is all there is tells the time of a frame.
+    return Measured(Trial(name, {}, load_config()), figures, StageMs(0.0, 0.0, 0.0, ms, cores=64))
 
 
 SOME = [
@@ -299,8 +301,31 @@ def test_an_answer_cut_short_is_dropped(tmp_path):
 
 def test_time_is_that_of_the_slowest_or_of_all_work_shared_out():
     stages = StageMs(decode=2, motion=4, segment=100, write=6, cores=2)
-    assert stages.run_ms(share=0.0, carry_ms=20, both_ways=True, moves=True) == 20
-    many = stages.run_ms(share=1.0, carry_ms=1, both_ways=True, moves=False)
+    assert stages.run_ms(Carrying(20, both_ways=True, moves=True), share=0.0) == 20
+    many = stages.run_ms(Carrying(1, both_ways=True, moves=False), share=1.0)
     assert many == pytest.approx(104.5)
-    alone = replace(stages, cores=1).run_ms(share=0.1, carry_ms=10, both_ways=False, moves=True)
+    one_way = Carrying(10, both_ways=False, moves=True)
+    alone = replace(stages, cores=1).run_ms(one_way, share=0.1)
     assert alone == pytest.approx(2 + 2 + 10 + 6 + 10)
+
+
+def rehearsal(frames=10, wall_s=0.25, segmenter_s=0.05):
+    return Rehearsal(frames, 2, wall_s, segmenter_s, 0.1, 1000, 1000, 100.0)
+
+
+def test_stages_that_slow_one_another_down_tell_what_a_run_took():
+    stages = StageMs(decode=5, motion=5, segment=100, write=10, cores=2)
+    carrying = Carrying(10, both_ways=True, moves=True)
+    assert stages.run_ms(carrying, share=0.0) == 15
+    held = stages.held_to(rehearsal(), carrying)
+    # 30 ms of work in 20 ms, the segmenter's own 5 aside.
+    assert held == replace(stages, cores=1.5)
+    assert held.run_ms(carrying, share=0.0) == pytest.approx(20)
+    assert held.run_ms(carrying, share=0.1) == pytest.approx(30)
+
+
+@pytest.mark.parametrize("wall_s", [0.05, 0.1])
+def test_no_more_work_is_done_at_a_time_than_there_are_cores(wall_s):
+    stages = StageMs(decode=5, motion=5, segment=100, write=10, cores=2)
+    carrying = Carrying(10, both_ways=True, moves=True)
+    assert stages.held_to(rehearsal(wall_s=wall_s), carrying) == stages

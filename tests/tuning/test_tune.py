@@ -17,9 +17,11 @@ from tempseg import load_config
 from tempseg.cli.app import app
 from tempseg.errors import ConfigError, OutputError, TempsegError
 from tempseg.evaluation import evaluate
+from tempseg.planning import Rehearsal
 from tempseg.tuning import TruthRequest, choose, studies_of
 from tempseg.tuning import search as searching
-from tempseg.tuning.cost import StageMs, measure_stages
+from tempseg.tuning import tune as tuning_room
+from tempseg.tuning.cost import StageMs, measure_stages, rehearse_piece
 from tempseg.tuning.scoring import score
 from tempseg.tuning.search import search
 from tempseg.tuning.space import trials
@@ -68,6 +70,35 @@ def test_the_chosen_config_runs_to_the_figures_it_promised(scene, done, tmp_path
     for key in ("fidelity", "fidelity_p5", "fidelity_worst", "fidelity_between", "tc", "flicker"):
         assert told[key] == getattr(figures, key), key
     assert found.fidelity_floor == tuning.floor
+
+
+def test_a_piece_is_run_for_real_with_the_answers_that_are_known(study, base):
+    found = rehearse_piece(study.material, base)
+    figures, _ = score([study], base)
+    assert (found.frames, found.keyframes) == (figures.frames, figures.keyframes)
+    assert found.wall_s > found.segmenter_s > 0
+    assert found.overlay_bytes > 0
+
+
+def test_speeds_are_predicted_by_what_a_stretch_of_a_run_took(scene, done, tmp_path, monkeypatch):
+    _, folder = done
+    slow = Rehearsal(10, 1, 100.0, 0.0, 1.0, 1000, 1000, 100.0)
+    monkeypatch.setattr(tuning_room, "rehearse_piece", lambda material, config: slow)
+    found = tempseg.tune(
+        scene / "video.mp4",
+        tmp_path / "out",
+        model=SCORES,
+        config={"keyframe.policy": "interval"},
+        fixed=["keyframe.policy", "keyframe.min_interval"],
+        target="fps=1",
+        cache=folder.parent / "cache",
+        configs=1,
+    )
+    assert not found.choice.reached
+    for m in found.measured:
+        if m.figures.keyframes < m.figures.frames:
+            # Ten seconds a frame that all carry alike, and what the model takes.
+            assert m.ms == pytest.approx(10_000, rel=0.5)
 
 
 def test_the_choice_keeps_the_target_and_nothing_that_keeps_it_is_better(done):
