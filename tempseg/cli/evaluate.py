@@ -14,12 +14,16 @@ from tempseg.cli.stdout import console
 from tempseg.errors import OutputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from tempseg.evaluation import Evaluation
     from tempseg.evaluation.results import Figure
 
 __all__ = ["check_writable", "compare_command", "eval_command"]
+
+FIGURE_WIDTH = len("0.0000")
+MOST_COLUMNS = 10_000
 
 Truth = Annotated[
     str | None,
@@ -38,7 +42,13 @@ Classes = Annotated[
     typer.Option("--classes", help="How many, a class set's name, or names with commas."),
 ]
 Void = Annotated[
-    int, typer.Option("--void", min=0, max=65535, help="The id in files that is no class.")
+    int | None,
+    typer.Option(
+        "--void",
+        min=0,
+        max=65535,
+        help="The id in files that is no class: 255 by default, 65535 with more classes.",
+    ),
 ]
 Map = Annotated[
     str | None,
@@ -104,7 +114,7 @@ def eval_command(
     video: Video = None,
     reference: Reference = None,
     classes: Classes = None,
-    void: Void = 255,
+    void: Void = None,
     mapping: Map = None,
     truth_mapping: MapTruth = None,
     every: Every = None,
@@ -163,7 +173,7 @@ def compare_command(
     video: Video = None,
     reference: Reference = None,
     classes: Classes = None,
-    void: Void = 255,
+    void: Void = None,
     mapping: Map = None,
     truth_mapping: MapTruth = None,
     every: Every = None,
@@ -242,12 +252,23 @@ def _tell(
             typer.echo(text)
         elif not quiet:
             stdout = console()
-            stdout.print(_figure_table(columns))
+            _print_whole(stdout, _figure_table(columns))
             for evaluation in evaluations:
                 stdout.print()
                 stdout.print(_settings_table(evaluation))
     except OSError as error:
         raise OutputError(f"stdout: cannot be written: {error.strerror}") from error
+
+
+def _print_whole(stdout: Console, table: Table) -> None:
+    """Print a table that may be wider than the terminal, which wraps its lines then."""
+    from rich.measure import Measurement
+
+    own = stdout.width
+    widest = stdout.options.update(width=MOST_COLUMNS)
+    stdout.width = max(own, Measurement.get(stdout, widest, table).minimum)
+    stdout.print(table)
+    stdout.width = own
 
 
 def _figure_table(columns: Mapping[str, Mapping[str, Figure]]) -> Table:
@@ -259,7 +280,8 @@ def _figure_table(columns: Mapping[str, Mapping[str, Figure]]) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("")
     for title in columns:
-        table.add_column(escape(title), justify="right")
+        # A title may be folded, a figure may not be cut.
+        table.add_column(escape(title), justify="right", min_width=FIGURE_WIDTH, overflow="fold")
     keys = list(dict.fromkeys(key for figures in columns.values() for key in figures))
     for key in keys:
         values = [figures.get(key) for figures in columns.values()]

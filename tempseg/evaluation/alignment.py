@@ -10,7 +10,7 @@ from tempseg.errors import ConfigError, SourceError
 from tempseg.evaluation.inputs import LabelSequence
 from tempseg.evaluation.maps import VideoMaps
 
-__all__ = ["Alignment", "align"]
+__all__ = ["Alignment", "align", "source_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def align(
         pairs = _meet(stems, other.maps.stems)
         if pairs:
             return _aligned(pairs, "name")
-    ours, theirs = (_source_numbers(sequence, before) for sequence in (prediction, other))
+    ours, theirs = (source_numbers(sequence, before) for sequence in (prediction, other))
     pairs = _meet(ours, theirs)
     if pairs:
         return _aligned(pairs, "number")
@@ -118,9 +118,10 @@ def _start_s(sequence: LabelSequence) -> float:
     return 0.0 if sequence.run is None else sequence.run.start_s or 0.0
 
 
-def _source_numbers(
+def source_numbers(
     sequence: LabelSequence, before: Callable[[LabelSequence], int]
 ) -> tuple[int, ...] | None:
+    """Return the number of each map's frame in the whole source; none where nothing tells."""
     numbers = sequence.numbers
     first = before(sequence) if numbers and _start_s(sequence) > 0 else 0
     return None if numbers is None else tuple(first + number for number in numbers)

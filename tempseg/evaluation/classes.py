@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -77,10 +77,7 @@ def agree_on_classes(
     if mapping is not None or truth_mapping is not None:
         return _mapped(known, mapping, truth_mapping)
     named = {told: found for told, found in known.items() if found.name != "generic"}
-    counts = {len(found.names) for found in named.values()}
-    if len(counts) > 1:
-        told = ", ".join(f"{name} has {len(found.names)}" for name, found in named.items())
-        raise ConfigError(f"{told} classes: map them with --map FILE, or say --classes")
+    _check_alike(named)
     pool = named or known
     if pool:
         told, found = max(pool.items(), key=lambda item: len(item[1].names))
@@ -88,9 +85,28 @@ def agree_on_classes(
     given = [entry for entry in (prediction, truth, reference) if entry is not None]
     if any(entry.two_valued for entry in given):
         return Classes(class_set("binary"), "masks of 0 and 255")
-    if any(entry.bits == 16 for entry in given):
-        raise ConfigError(f"{prediction.name}: label maps of 16 bits need --classes")
+    wide = next((entry for entry in given if entry.bits == 16), None)
+    if wide is not None:
+        raise ConfigError(f"{wide.name}: label maps of 16 bits need --classes")
     return Classes(generic(VOID_8), "")
+
+
+def _check_alike(named: Mapping[str, ClassSet]) -> None:
+    """Raise where class sets differ: in their number, or in what id one name stands for."""
+    counts = {len(found.names) for found in named.values()}
+    if len(counts) > 1:
+        told = ", ".join(f"{name} has {len(found.names)}" for name, found in named.items())
+        raise ConfigError(f"{told} classes: map them with --map FILE, or say --classes")
+    seen: dict[str, tuple[int, str]] = {}
+    for told, found in named.items():
+        for class_id, name in enumerate(found.names):
+            # Two sets may call one class by two names, but not two classes by one.
+            first_id, by = seen.setdefault(name.casefold(), (class_id, told))
+            if first_id != class_id and by != told:
+                raise ConfigError(
+                    f"{name} is class {first_id} in {by} and class {class_id} in {told}: map them "
+                    "with --map FILE, or say --classes"
+                )
 
 
 def _asked(asked: int | str | Sequence[str]) -> ClassSet:
@@ -157,8 +173,9 @@ class IdReader:
     ----------
     sequence : LabelSequence
     classes : Classes
-    void : int
-        The id in files that stands for none; the highest of the files' bits always does.
+    void : int, optional
+        The id in files that stands for none; that of the classes by default. The highest of the
+        files' bits always does, unless a mapping says otherwise.
     mapping : ClassMapping, optional
         Goes from the ids in the files to classes; `void` is then one of its targets.
 
@@ -173,10 +190,11 @@ class IdReader:
         sequence: LabelSequence,
         classes: Classes,
         *,
-        void: int = VOID_8,
+        void: int | None = None,
         mapping: ClassMapping | None = None,
     ) -> None:
         values = 1 << sequence.bits
+        void = classes.void if void is None else void
         if void < classes.count and classes.told_by:
             raise ConfigError(
                 f"--void {void}: is one of the {classes.count} classes that {classes.told_by} "
@@ -192,10 +210,11 @@ class IdReader:
             self._fill_plain(values, void)
         else:
             self._fill_mapped(values, void, mapping)
-        foreground = sequence.two_valued and classes.count == 2 and mapping is None
         own_void = values - 1 if sequence.run is None else sequence.run.void
-        self._table[own_void] = 1 if foreground else classes.void
-        self._stray[own_void] = False
+        if mapping is None or not mapping.names(own_void, sequence.class_set):
+            foreground = sequence.two_valued and classes.count == 2 and mapping is None
+            self._table[own_void] = 1 if foreground else classes.void
+            self._stray[own_void] = False
         self._same: NDArray[np.bool_] = self._table == np.arange(values)
 
     def read(self, labels: LabelArray, place: int) -> LabelArray:
@@ -241,7 +260,7 @@ class IdReader:
         targets = mapping.targets(self._sequence.class_set, values=values)
         for value, target in targets.items():
             self._stray[value] = False
-            if target is None or target == void:
+            if target is None or target in (void, VOID_16):
                 continue
             if target < self._classes.count:
                 self._table[value] = target

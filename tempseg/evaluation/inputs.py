@@ -17,9 +17,6 @@ from tempseg.types import VOID_8
 
 __all__ = ["LabelSequence", "open_labels"]
 
-SAMPLE = 16
-"""So many label images, spread over a folder, tell whether its masks are of 0 and 255 only."""
-
 _VIDEO_SUFFIXES = frozenset({".avi", ".mkv", ".mov", ".mp4", ".nut", ".webm"})
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
@@ -38,7 +35,7 @@ class LabelSequence:
     bits : int
         8 or 16.
     two_valued : bool
-        Whether the maps sampled hold 0 and 255 only: masks of one object.
+        Whether the maps hold 0 and 255 only: masks of one object.
     ids : StoredMaps or None
         What thing a pixel shows, map by map.
     class_set : ClassSet or None
@@ -153,14 +150,7 @@ def _sequence(
     cuts: frozenset[int] = frozenset(),
     run: RunNotes | None = None,
 ) -> LabelSequence:
-    places = [0]
-    if isinstance(maps, FolderMaps):
-        places = np.unique(np.linspace(0, len(maps) - 1, SAMPLE).round().astype(int)).tolist()
-    values: set[int] = set()
-    first = None
-    for labels in maps.read(places):
-        first = labels if first is None else first
-        values.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
+    first = next(maps.read([0]), None)
     if first is None:
         raise SourceError(f"{name}: holds no frame; write it again")
     return LabelSequence(
@@ -168,12 +158,22 @@ def _sequence(
         maps=maps,
         size=(first.shape[0], first.shape[1]),
         bits=8 * first.dtype.itemsize,
-        two_valued=class_set is None and values <= {0, VOID_8} and VOID_8 in values,
+        two_valued=class_set is None and _is_two_valued(maps),
         ids=ids,
         class_set=class_set,
         cuts=cuts,
         run=run,
     )
+
+
+def _is_two_valued(maps: StoredMaps) -> bool:
+    """Tell whether the maps hold 0 and 255 and no other id; all are read, or as far as it takes."""
+    values: set[int] = set()
+    for labels in maps.read(range(len(maps))):
+        values.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
+        if not values <= {0, VOID_8}:
+            return False
+    return VOID_8 in values
 
 
 def _read_scene(path: Path) -> tuple[ClassSet | None, frozenset[int]]:

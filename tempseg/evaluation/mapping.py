@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tempseg.class_sets import ClassSet, class_set, custom
 from tempseg.errors import ConfigError
+from tempseg.types import VOID_8, VOID_16
 
 __all__ = ["ClassMapping", "load_mapping"]
 
@@ -42,8 +43,17 @@ class ClassMapping:
 
     @property
     def target_count(self) -> int:
-        """How many classes the targets need, counted by the highest of them."""
-        return 1 + max((target for target in self.rules.values() if target is not None), default=0)
+        """How many classes the targets need, counted by the highest that may be a class."""
+        targets = {target for target in self.rules.values() if target is not None} - {VOID_16}
+        # Void as it stands in files, unless there are classes beyond it.
+        if max(targets, default=0) == VOID_8:
+            targets.remove(VOID_8)
+        return 1 + max(targets, default=0)
+
+    def names(self, value: int, source: ClassSet | None) -> bool:
+        """Return whether the file has a rule for this very id."""
+        names = () if source is None else source.names[value : value + 1]
+        return str(value) in self.rules or any(name in self.rules for name in names)
 
     def targets(self, source: ClassSet | None, *, values: int) -> dict[int, int | None]:
         """Return the target of every id below `values` that the file has one for; none is void.

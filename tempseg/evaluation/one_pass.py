@@ -13,7 +13,6 @@ from tempseg.evaluation.setup import Named, Request, set_up
 from tempseg.evaluation.stage_seconds import StageSeconds
 from tempseg.metrics.judge import Judge
 from tempseg.protocols import WorkObserver
-from tempseg.types import VOID_8
 
 __all__ = ["compare", "evaluate"]
 
@@ -28,7 +27,7 @@ def evaluate(
     video: Named | None = None,
     reference: Named | None = None,
     classes: int | str | Sequence[str] | None = None,
-    void: int = VOID_8,
+    void: int | None = None,
     mapping: Named | None = None,
     truth_mapping: Named | None = None,
     every: int | None = None,
@@ -61,8 +60,9 @@ def evaluate(
         Label maps of the segmenter run on every frame; matched as the truth is.
     classes : int, str or sequence of str, optional
         How many classes, a well-known set's name, or their names; by default a run tells.
-    void : int
-        The id in files that stands for none; the highest of the files' bits always does.
+    void : int, optional
+        The id in files that stands for none: 255 by default, 65535 with more classes. The highest
+        of the files' bits always does, unless a mapping names it.
     mapping, truth_mapping : str or Path, optional
         Files that say which id of prediction and reference, or of the truth, is which class; see
         `load_mapping`.
@@ -118,7 +118,7 @@ def compare(
     video: Named | None = None,
     reference: Named | None = None,
     classes: int | str | Sequence[str] | None = None,
-    void: int = VOID_8,
+    void: int | None = None,
     mapping: Named | None = None,
     truth_mapping: Named | None = None,
     every: int | None = None,

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from tempseg.errors import ConfigError, SourceError
-from tempseg.evaluation.alignment import Alignment, align
+from tempseg.evaluation.alignment import Alignment, align, source_numbers
 from tempseg.evaluation.classes import Classes, IdReader, agree_on_classes
 from tempseg.evaluation.inputs import LabelSequence, open_labels
 from tempseg.evaluation.mapping import load_mapping
 from tempseg.evaluation.plan import Plan, compat_named
-from tempseg.label_images import list_images
 from tempseg.protocols import FrameSource
-from tempseg.types import VOID_8
-from tempseg.video import open_source
+from tempseg.video import image_files, open_source
 
 __all__ = ["Compared", "Named", "Request", "Track", "set_up"]
 
@@ -34,7 +33,7 @@ class Request:
     video: Named | None = None
     reference: Named | None = None
     classes: int | str | Sequence[str] | None = None
-    void: int = VOID_8
+    void: int | None = None
     mapping: Named | None = None
     truth_mapping: Named | None = None
     every: int | None = None
@@ -151,7 +150,9 @@ def set_up(request: Request) -> Compared:
         reader = IdReader(sequence, classes, void=request.void, mapping=chosen)
         return Track(sequence, reader, _cut_off(matched, frames, sequence))
 
-    true_cuts = None if request.cuts is None else _read_cuts(Path(request.cuts))
+    true_cuts = None
+    if request.cuts is not None:
+        true_cuts = _places_of(_read_cuts(Path(request.cuts)), prediction, before)
     own = Alignment(tuple(range(frames)), tuple(range(frames)), "order")
     own_reader = IdReader(prediction, classes, void=request.void, mapping=mapping)
     truth_track = None if truth is None else track(truth, is_truth=True)
@@ -181,7 +182,7 @@ def set_up(request: Request) -> Compared:
                 objects=request.objects,
                 things=_things(request.things, classes),
             ),
-            void=request.void,
+            void=classes.void if request.void is None else request.void,
             video=video,
             warp_video=warp_video,
             cuts=_cuts(prediction, truth_track, true_cuts),
@@ -228,16 +229,16 @@ def _cut_off(matched: Alignment, frames: int, sequence: LabelSequence) -> Alignm
 
 
 def _frame_names(prediction: LabelSequence, video: Named | None) -> tuple[str, ...] | None:
-    """Return the file names of the frames, where the video is a folder of images."""
+    """Return the file names of the frames, where the video is images."""
     run = prediction.run
     source = video if video is not None or run is None else run.source
-    if source is None or not _is_there(source) or not Path(source).is_dir():
+    if source is None or not _is_there(source) or Path(source).is_file():
         return None
-    images = list_images(source)
+    images = image_files(str(source))
     if run is not None and run.start_s is not None:
         images = images[_open_part(prediction, str(source)).count_before() :]
     numbers = range(len(prediction)) if run is None else run.numbers
-    return tuple(images[n].stem for n in numbers) if numbers[-1] < len(images) else None
+    return tuple(Path(images[n]).stem for n in numbers) if numbers[-1] < len(images) else None
 
 
 def _frames_before(sequence: LabelSequence, video: Named | None) -> int:
@@ -295,6 +296,23 @@ def _cuts(
     return frozenset(known)
 
 
+def _places_of(
+    cuts: Sequence[int],
+    prediction: LabelSequence,
+    before: Callable[[LabelSequence], int],
+) -> tuple[int, ...]:
+    """Return where frames of the source that begin a shot lie among a run's label maps.
+
+    Whatever comes first begins a shot, but is no cut. A frame that could not be read cuts at the
+    next.
+    """
+    numbers = None if prediction.run is None else source_numbers(prediction, before)
+    if numbers is None:
+        return tuple(cut for cut in cuts if cut > 0)
+    places = {bisect_left(numbers, cut) for cut in cuts if cut > numbers[0]}
+    return tuple(sorted(place for place in places if place < len(numbers)))
+
+
 def _read_cuts(path: Path) -> tuple[int, ...]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -305,6 +323,8 @@ def _read_cuts(path: Path) -> tuple[int, ...]:
     try:
         found = json.loads(text) if path.suffix == ".json" else text.split()
         cuts = found["cuts"] if isinstance(found, dict) else found
+        if isinstance(cuts, str) or not all(isinstance(cut, int | str) for cut in cuts):
+            raise ValueError(f"{cuts!r} is no list of frame numbers")
         numbers = sorted({int(cut) for cut in cuts})
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(

@@ -99,7 +99,7 @@ def times(time_s: FloatColumn) -> list[float | None]:
 def curve_trace(curve: Curve, *, value_format: str) -> dict[str, Any]:
     """Return a line, reduced to what a screen can show; few and far values get marks."""
     known = np.isfinite(curve.values)
-    sparse = np.count_nonzero(known) <= len(known) // 2
+    sparse = np.count_nonzero(known) <= (len(known) + 1) // 2
     kept = known if sparse else slice(None)
     time_s, values = extremes(curve.time_s[kept], curve.values[kept])
     return {

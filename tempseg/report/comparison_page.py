@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_comparison"]
 
-COLOURS = 6
+COLOURS = 10
 
 
 def write_comparison(

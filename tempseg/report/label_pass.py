@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,9 +41,10 @@ class LabelSummary:
     other_area, void_area : ndarray, shape (S,), float64
         The share of labels that are no class of the run, and of unknown pixels.
     flip_rate : ndarray, shape (N,), float64
-        Share of pixels whose label differs from the frame before; nan on the first frame.
+        Share of pixels whose label differs from the frame before; nan where a shot begins.
     blink : ndarray, shape (N,), float64
-        Share of pixels that differ from both neighbours, which agree; nan at both ends.
+        Share of pixels that differ from both neighbours, which agree; nan at both ends of a shot.
+        Pixels that are void in one of the frames are in neither.
     """
 
     edges: NDArray[np.intp]
@@ -65,9 +68,7 @@ def summarise_labels(run: RunRecord) -> LabelSummary:
     classes = min(len(run.classes.names), LARGEST_CLASS)
     counts = np.zeros((len(edges) - 1, classes + 2), np.int64)
     flip_rate, blink = np.full(total, np.nan), np.full(total, np.nan)
-    before: LabelArray | None = None
-    previous: LabelArray | None = None
-    flipped: NDArray[np.bool_] | None = None
+    shot: deque[LabelArray] = deque(maxlen=3)
     found = 0
     step = 0
     pixels = run.width * run.height
@@ -80,13 +81,15 @@ def summarise_labels(run: RunRecord) -> LabelSummary:
             if index == edges[step + 1]:
                 step += 1
             _count(labels, counts[step], void=run.void)
-            if previous is not None:
-                flips = labels != previous
-                flip_rate[index] = np.count_nonzero(flips) / pixels
-                if before is not None and flipped is not None:
-                    blink[index - 1] = np.count_nonzero(flipped & (labels == before)) / pixels
-                flipped = flips
-            before, previous = previous, labels
+            if index in run.frames.cuts:
+                shot.clear()
+            shot.append(labels)
+            if len(shot) > 1:
+                flip_rate[index] = _share(shot[-2] != labels, (shot[-2], labels), void=run.void)
+            if len(shot) > 2:
+                first, middle, last = shot
+                blinks = (first == last) & (first != middle)
+                blink[index - 1] = _share(blinks, shot, void=run.void)
     if found != total:
         told = "more" if found > total else str(found)
         raise SourceError(
@@ -101,6 +104,12 @@ def summarise_labels(run: RunRecord) -> LabelSummary:
         flip_rate=flip_rate,
         blink=blink,
     )
+
+
+def _share(changed: NDArray[np.bool_], maps: Sequence[LabelArray], *, void: int) -> float:
+    """Return the share of changed pixels among those that are void in none of the maps."""
+    known = np.logical_and.reduce([labels != void for labels in maps])
+    return int(np.count_nonzero(changed & known)) / max(1, int(np.count_nonzero(known)))
 
 
 def _count(labels: LabelArray, out: NDArray[np.int64], *, void: int) -> None:

@@ -33,7 +33,10 @@ def worst_moments(run: RunRecord, flip_rate: FloatColumn) -> tuple[int, ...]:
     padded = np.pad(flip_rate, AROUND, constant_values=np.nan)
     padded[AROUND] = flip_rate[1]
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
-    excess = flip_rate - np.nanmedian(windows, axis=1)
+    usual = np.full(len(flip_rate), np.nan)
+    known = np.isfinite(windows).any(axis=1)
+    usual[known] = np.nanmedian(windows[known], axis=1)
+    excess = flip_rate - usual
     excess[[0, *run.frames.cuts]] = 0
     return _spaced(np.nan_to_num(excess))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tempseg.label_images import list_images
+from tempseg.video import image_files
 
 __all__ = ["digest", "source_fingerprint"]
 
@@ -33,12 +32,7 @@ def source_fingerprint(spec: str) -> dict[str, object]:
     notes: a video of an hour is not hashed for a tune of ten seconds.
     """
     path = os.path.abspath(spec)
-    if os.path.isdir(spec):
-        files = [str(image) for image in list_images(spec)]
-    elif os.path.exists(spec):
-        files = [spec]
-    else:
-        files = sorted(glob.glob(spec))
+    files = [spec] if os.path.isfile(spec) else image_files(spec)
     notes = hashlib.sha256()
     size = 0
     for file in files:

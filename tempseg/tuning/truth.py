@@ -15,9 +15,9 @@ from tempseg.evaluation.alignment import align
 from tempseg.evaluation.classes import Classes, IdReader, agree_on_classes
 from tempseg.evaluation.inputs import LabelSequence, open_labels
 from tempseg.evaluation.mapping import ClassMapping, load_mapping
-from tempseg.label_images import list_images
 from tempseg.tuning.recording import Recording
 from tempseg.types import LabelArray, SegmenterInfo
+from tempseg.video import image_files
 
 __all__ = ["Truth", "TruthRequest", "open_truth"]
 
@@ -175,8 +175,8 @@ def open_truth(
 
 
 def _names(spec: str, before: int, frames: int) -> tuple[str, ...] | None:
-    """Return the file names of the frames, where the source is a folder of images."""
-    if not Path(spec).is_dir():
+    """Return the file names of the frames, where the source is images."""
+    if Path(spec).is_file():
         return None
-    stems = tuple(path.stem for path in list_images(spec))[before : before + frames]
+    stems = tuple(Path(path).stem for path in image_files(spec))[before : before + frames]
     return stems if len(stems) == frames else None

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from tempseg.video.audio import AudioTracks
 from tempseg.video.encode import LabelEncoder, OverlayEncoder
+from tempseg.video.image_files import image_files, is_image_name
 from tempseg.video.join import LabelJoiner, OverlayJoiner
 from tempseg.video.labels import read_label_video
 from tempseg.video.part import FramePart
 from tempseg.video.picture import DecodedPicture
-from tempseg.video.source import VideoSource, is_image_name, open_source
+from tempseg.video.source import VideoSource, open_source
 from tempseg.video.survey import SeekPoint, Survey, survey
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "SeekPoint",
     "Survey",
     "VideoSource",
+    "image_files",
     "is_image_name",
     "open_source",
     "read_label_video",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import logging
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -12,10 +10,9 @@ import cv2
 import numpy as np
 
 from tempseg.errors import SourceError
-from tempseg.label_images import natural_key
 from tempseg.types import Frame, UInt8Array, VideoInfo
+from tempseg.video.image_files import image_files
 from tempseg.video.part import FramePart
-from tempseg.video.source import IMAGE_SUFFIXES, is_image_name
 from tempseg.video.timecode import parse_time
 
 __all__ = ["ImageSource"]
@@ -68,7 +65,7 @@ class ImageSource:
         end_s = None if end is None else parse_time(end, frame_rate=rate, name="end")
         if end_s is not None and end_s <= (start_s or 0):
             raise SourceError(f"{spec}: end {end!r} is not after start {start or 0!r}")
-        every = _list_images(spec)
+        every = image_files(spec)
         self._spec = spec
         self._part = part or FramePart()
         self._damaged = 0
@@ -187,24 +184,6 @@ def _exact(frame_rate: Fraction | float) -> Fraction:
     if max(rate.numerator, rate.denominator) <= _MOST_TICKS:
         return rate
     return rate.limit_denominator(1001 if rate > 1 else 1_000_000)
-
-
-def _list_images(spec: str) -> list[str]:
-    if os.path.isdir(spec):
-        try:
-            entries = list(os.scandir(spec))
-        except OSError as error:
-            raise SourceError(f"{spec}: no readable folder ({error.strerror})") from error
-        # Hidden ones are no frames: macOS leaves a ._NAME beside each file on foreign disks.
-        found = [e.path for e in entries if e.is_file() and not e.name.startswith(".")]
-        nothing = f"{spec}: no images in this folder; it takes {', '.join(IMAGE_SUFFIXES)}"
-    else:
-        found = [path for path in glob.glob(spec, recursive=True) if os.path.isfile(path)]
-        nothing = f"{spec}: no image matches; it takes {', '.join(IMAGE_SUFFIXES)}"
-    images = [path for path in found if is_image_name(path)]
-    if not images:
-        raise SourceError(nothing)
-    return sorted(images, key=natural_key)
 
 
 def _read(path: str) -> UInt8Array | None:

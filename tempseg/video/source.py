@@ -20,20 +20,13 @@ from tempseg.video.picture import DecodedPicture
 from tempseg.video.timecode import parse_time
 from tempseg.video.timeline import Timeline
 
-__all__ = ["IMAGE_SUFFIXES", "VideoSource", "is_image_name", "open_source"]
+__all__ = ["VideoSource", "open_source"]
 
 _log = logging.getLogger(__name__)
 
 _FALLBACK_RATE = Fraction(25)
 # Above this FFmpeg has taken the time base for a rate.
 _HIGHEST_RATE = 960
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-
-
-def is_image_name(path: str) -> bool:
-    """Tell whether a file is taken for an image, by its name."""
-    return path.lower().endswith(IMAGE_SUFFIXES)
 
 
 def open_source(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tempseg.class_sets import class_set, generic
+from tempseg.class_sets import class_set, custom, generic
 from tempseg.errors import ConfigError, SourceError
 from tempseg.evaluation.classes import Classes, IdReader, agree_on_classes
 from tempseg.evaluation.inputs import LabelSequence
@@ -51,6 +51,23 @@ def test_named_classes_go_before_counted_ones():
 def test_sequences_of_different_classes_need_a_mapping():
     with pytest.raises(ConfigError, match=r"run has 21, gt has 11 classes: map them"):
         agree_on_classes(_sequence("run", classes=VOC), _sequence("gt", classes=CAMVID), None)
+
+
+def test_sequences_whose_names_stand_for_other_ids_need_a_mapping():
+    one, other = custom(["Sky", "Building", "Road"]), custom(["building", "sky", "lane"])
+    with pytest.raises(ConfigError, match="building is class 1 in run and class 0 in gt: map"):
+        agree_on_classes(_sequence("run", classes=one), _sequence("gt", classes=other), None)
+
+
+def test_sequences_that_call_classes_by_other_names_are_compared():
+    one, other = custom(["Sky", "building", "Road"]), custom(["sky", "house", "road"])
+    found = agree_on_classes(_sequence("run", classes=one), _sequence("gt", classes=other), None)
+    assert found.class_set == one
+
+
+def test_wide_maps_without_classes_are_told_by_their_own_name():
+    with pytest.raises(ConfigError, match="gt: label maps of 16 bits need --classes"):
+        agree_on_classes(_sequence("run"), _sequence("gt", bits=16), None)
 
 
 def test_a_mapping_leads_to_the_truths_classes():
@@ -118,14 +135,14 @@ def test_16_bit_files_of_few_classes_become_8_bit_maps():
 
 
 def test_many_classes_stay_in_16_bits():
-    found = _read([0, 65535, 299, 255], generic(300), bits=16, void=65535)
+    found = _read([0, 65535, 299, 255], generic(300), bits=16)
     assert found.dtype == np.uint16
     assert found.tolist() == [[0, 65535, 299, 255]]
 
 
 def test_8_bit_void_becomes_16_bit_void_beside_many_classes():
     sequence = _sequence()
-    reader = IdReader(sequence, Classes(generic(300), "x"), void=65535)
+    reader = IdReader(sequence, Classes(generic(300), "x"))
     assert reader.read(np.uint8([[0, 255, 254, 3]]), 0).tolist() == [[0, 65535, 254, 3]]
 
 
@@ -141,6 +158,19 @@ def test_a_mapping_goes_from_files_to_classes_and_void():
     mapping = ClassMapping("m", {"0": 3, "1": None, "2": 11})
     found = _read([0, 1, 2, 255], CAMVID, mapping=mapping, void=11)
     assert found.tolist() == [[3, 255, 255, 255]]
+
+
+@pytest.mark.parametrize(("target", "read"), [(1, 1), (0, 0), (None, 255), (255, 255)])
+def test_a_mapping_may_say_what_255_is(target, read):
+    mapping = ClassMapping("m", {"0": 0, "255": target})
+    found = _read([0, 255, 0, 0], class_set("binary"), mapping=mapping, two_valued=True)
+    assert found.tolist() == [[0, read, 0, 0]]
+
+
+def test_the_rest_of_a_mapping_is_not_void():
+    mapping = ClassMapping("m", {"3": 1, "*": 0})
+    found = _read([3, 4, 255, 0], class_set("binary"), mapping=mapping)
+    assert found.tolist() == [[1, 0, 255, 0]]
 
 
 def test_an_id_that_is_no_class_is_told_with_its_file():

@@ -95,6 +95,17 @@ def test_compare_puts_runs_side_by_side(typed, finished, clip, tmp_path):
     assert runs[1]["miou"] == 1.0
 
 
+def test_no_figure_of_many_runs_is_cut_short(typed, clip, tmp_path):
+    runs = [tmp_path / f"keyframes-every-{n}" for n in range(9)]
+    for run in runs:
+        run.symlink_to(clip.masks)
+    status, out, _ = typed("compare", *runs, "--truth", clip.masks, "--max-frames", 3)
+    assert status == 0
+    assert "…" not in out
+    (row,) = (line.split() for line in out.splitlines() if line.startswith("miou "))
+    assert row[2:] == ["1.0000"] * 9
+
+
 def _small(folder, value=0, size=(12, 16), count=3):
     folder.mkdir()
     for index in range(count):

@@ -116,7 +116,8 @@ def test_sparse_truth_is_met_by_name(random_maps, tmp_path):
     assert [row.index for row in found.frames if row.miou is not None] == [3, 17]
 
 
-def test_truth_meets_a_runs_frames_by_the_names_of_its_images(clip, tmp_path):
+@pytest.mark.parametrize("pattern", ["", "*.png"])
+def test_truth_meets_a_runs_frames_by_the_names_of_its_images(clip, tmp_path, pattern):
     names = [f"drive_{1000 + 7 * index}" for index in range(6)]
     images = tmp_path / "images"
     images.mkdir()
@@ -125,9 +126,11 @@ def test_truth_meets_a_runs_frames_by_the_names_of_its_images(clip, tmp_path):
 
     for name in names:
         Image.fromarray(scene).save(images / f"{name}.png")
+    # A label image may be one, but no frame is.
+    Image.fromarray(scene).save(images / "animation.gif")
     masks = _write(tmp_path / "masks", np.eye(6, 48 * 64, dtype=np.uint8).reshape(6, 48, 64))
     config = {"keyframe.policy": "interval", "keyframe.interval": 1, "output.overlay": False}
-    tempseg.run(images, tmp_path / "run", model=f"masks:{masks}", config=config)
+    tempseg.run(str(images / pattern), tmp_path / "run", model=f"masks:{masks}", config=config)
     truth = _write(tmp_path / "truth", open_labels(masks).maps.read([4]), names=[names[4]])
     found = evaluate(tmp_path / "run", truth=truth)
     assert [row.index for row in found.frames if row.miou is not None] == [4]
@@ -281,6 +284,18 @@ def test_true_cuts_give_the_runs_cuts_a_score(finished, tmp_path):
     assert (found["cut_f1"], found["cut_f1@0"]) == (1.0, 0.0)
 
 
+def test_true_cuts_are_frames_of_the_source_also_beside_a_part(part, tmp_path):
+    truth = tmp_path / "cuts.txt"
+    truth.write_text("0\n5\n7\n40\n")
+    assert evaluate(part, cuts=truth).settings.cuts == (2,)
+
+
+def test_the_first_frame_is_no_cut(finished, tmp_path):
+    truth = tmp_path / "cuts.txt"
+    truth.write_text(f"0\n{CUT}\n")
+    assert evaluate(finished, cuts=truth).as_dict()["cut_f1"] == 1.0
+
+
 def test_ids_on_both_sides_are_followed(clip, tmp_path):
     found = evaluate(clip.folder, truth=clip.folder, things=[8, 9]).as_dict()
     assert (found["stq"], found["vpq"], found["vpq_4"]) == (1.0, 100.0, 100.0)
@@ -409,6 +424,14 @@ def test_files_that_hold_no_cuts_are_refused(finished, tmp_path, content):
     file = tmp_path / "cuts.txt"
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"cuts\.txt: holds (no cuts|cut -5)"):
+        evaluate(finished, cuts=file)
+
+
+@pytest.mark.parametrize("content", ['"15"', "[14.9]", "[true, null]"])
+def test_json_that_holds_no_frame_numbers_is_refused(finished, tmp_path, content):
+    file = tmp_path / "cuts.json"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match="holds no cuts"):
         evaluate(finished, cuts=file)
 
 

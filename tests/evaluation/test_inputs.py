@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tempseg.class_sets import class_set
 from tempseg.errors import SourceError
 from tempseg.evaluation.inputs import open_labels
 from tempseg.label_images import write_label_image
-from tempseg.video import read_label_video
+from tempseg.video import LabelEncoder, read_label_video
 
 from .conftest import CUT, FRAMES, INTERVAL
 
@@ -79,6 +80,35 @@ def test_masks_with_another_id_are_not_of_one_object(tmp_path):
     Image.fromarray(np.uint8([[0, 255]])).save(tmp_path / "0.png")
     Image.fromarray(np.uint8([[0, 1]])).save(tmp_path / "1.png")
     assert not open_labels(tmp_path).two_valued
+
+
+def _video(path, maps):
+    height, width = maps[0].shape
+    encoder = LabelEncoder(
+        str(path),
+        width=width,
+        height=height,
+        time_base=Fraction(1, 25),
+        frame_rate=Fraction(25),
+    )
+    for index, labels in enumerate(maps):
+        encoder.write(labels, index)
+    encoder.close()
+    return path
+
+
+@pytest.mark.parametrize("form", ["folder", "video"])
+@pytest.mark.parametrize("late", [1, 255])
+def test_what_255_is_hangs_on_every_map(tmp_path, form, late):
+    maps = np.zeros((60, 16, 16), np.uint8)
+    maps[:, 0, 0] = 255 if late == 1 else 0
+    maps[51, 4] = late
+    for index, labels in enumerate(maps):
+        Image.fromarray(labels).save(tmp_path / f"{index:02}.png")
+    given = tmp_path
+    if form == "video":
+        given = _video(tmp_path / "maps.mkv", maps)
+    assert open_labels(given).two_valued == (late == 255)
 
 
 def _empty(tmp_path, finished):

@@ -8,7 +8,7 @@ import pytest
 
 from tempseg.class_sets import class_set
 from tempseg.errors import ConfigError
-from tempseg.evaluation.mapping import load_mapping
+from tempseg.evaluation.mapping import ClassMapping, load_mapping
 
 
 @pytest.fixture
@@ -76,3 +76,12 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 def test_a_rule_for_a_class_that_is_not_there_is_refused(written):
     with pytest.raises(ConfigError, match="there is no class 'raod' to map"):
         load_mapping(written({"raod": 3})).targets(class_set("cityscapes"), values=256)
+
+
+@pytest.mark.parametrize(
+    ("targets", "count"),
+    [([0, 1, 255], 2), ([0, 1, 65535], 2), ([255], 1), ([0, 255, 256], 257), ([0, 254], 255)],
+)
+def test_void_as_it_stands_in_files_is_no_class(targets, count):
+    rules = {str(place): target for place, target in enumerate(targets)}
+    assert ClassMapping("m", rules).target_count == count

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tempseg.report import label_pass
+from tempseg.report.charts import Curve, curve_trace
 from tempseg.report.label_pass import summarise_labels
 from tempseg.report.moments import worst_moments
 from tempseg.report.records import read_run
@@ -52,6 +55,10 @@ def _maps(folder):
     return np.stack([labels for _, labels in read_label_video(str(folder / "masks.mkv"))])
 
 
+def _cut_at(run, cuts):
+    return replace(run, frames=replace(run.frames, cuts=frozenset(cuts)))
+
+
 def test_flip_rate_and_blink_follow_their_definitions(finished):
     maps = _maps(finished)
     summary = summarise_labels(read_run(finished))
@@ -63,6 +70,18 @@ def test_flip_rate_and_blink_follow_their_definitions(finished):
     np.testing.assert_allclose(summary.flip_rate, flips)
     np.testing.assert_allclose(summary.blink, [np.nan, *blinks, np.nan])
     assert np.nanmax(summary.blink) > 0
+
+
+def test_what_changes_at_a_cut_or_from_void_is_no_flip(finished, monkeypatch):
+    maps, cut = _maps(finished), BLINK
+    run = _cut_at(read_run(finished), {cut})
+    summary = summarise_labels(run)
+    assert np.flatnonzero(np.isnan(summary.flip_rate)).tolist() == [0, cut]
+    assert np.flatnonzero(np.isnan(summary.blink)).tolist() == [0, cut - 1, cut, FRAMES - 1]
+    # What class 1 moves over, and it itself, is known of neither.
+    summary = summarise_labels(replace(run, void=1))
+    np.testing.assert_array_equal(summary.flip_rate[1:cut], 0)
+    assert (maps[0] != maps[1]).any()
 
 
 @pytest.mark.parametrize("steps", [7, 500])
@@ -90,16 +109,27 @@ def test_the_worst_moments_are_where_labels_jump_and_never_at_a_cut(finished):
     assert worst_moments(run, flip_rate) == (5, 20)
 
 
+@pytest.mark.filterwarnings("error")
+def test_shots_of_one_frame_have_no_worst_moment(finished):
+    run = read_run(finished)
+    run = replace(run, frames=replace(run.frames, cuts=frozenset(range(1, FRAMES))))
+    assert worst_moments(run, np.full(FRAMES, np.nan)) == ()
+
+
 def test_a_steady_run_has_no_worst_moment(finished):
     assert worst_moments(read_run(finished), np.zeros(FRAMES)) == ()
 
 
 def test_scene_cuts_are_no_moments(finished):
-    import dataclasses
-
     run = read_run(finished)
-    frames = dataclasses.replace(run.frames, cuts=frozenset({BLINK}))
-    cut = dataclasses.replace(run, frames=frames)
+    frames = replace(run.frames, cuts=frozenset({BLINK}))
+    cut = replace(run, frames=frames)
     flip_rate = np.zeros(FRAMES)
     flip_rate[[BLINK, 30]] = 0.9, 0.1
     assert worst_moments(cut, flip_rate) == (30,)
+
+
+@pytest.mark.parametrize(("values", "mode"), [([0.5], "lines+markers"), ([0.5, 0.6], "lines")])
+def test_a_value_that_no_line_leads_to_is_marked(values, mode):
+    curve = Curve("miou", np.arange(len(values), dtype=float), np.array(values), "red")
+    assert curve_trace(curve, value_format=".3f")["mode"] == mode
