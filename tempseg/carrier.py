@@ -8,13 +8,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from tempseg.clock import ChangeClock
-from tempseg.errors import ModelError
 from tempseg.motion import Step, compose, no_motion
 from tempseg.propagate import BlendSettings, blend, look_up, smooth, voided
 from tempseg.proposals import Anchor, Proposal, Stacks, confidence, judged, nearest
 from tempseg.refine import Consensus, Reference
 from tempseg.schedule import Decision
-from tempseg.types import Frame, FrameResult, LabelArray, MotionField, Origin, Segmentation
+from tempseg.types import (
+    Frame,
+    FrameResult,
+    LabelArray,
+    MotionField,
+    Origin,
+    Segment,
+    Segmentation,
+)
 
 __all__ = ["Carrier", "Decided"]
 
@@ -57,8 +64,6 @@ class Carrier:
 
     Parameters
     ----------
-    model : str
-        The segmenter's name, for errors.
     blend : BlendSettings
     keyframes_per_side : int
         As of `EngineSettings`.
@@ -74,7 +79,6 @@ class Carrier:
 
     def __init__(
         self,
-        model: str,
         *,
         blend: BlendSettings,
         keyframes_per_side: int,
@@ -83,7 +87,6 @@ class Carrier:
         void_unexplained: bool,
         measure: Callable[[str, Frame], AbstractContextManager[None]],
     ) -> None:
-        self._model = model
         self._blend = blend
         self._per_side = keyframes_per_side
         self._lookahead = lookahead
@@ -103,13 +106,7 @@ class Carrier:
         self._agreed: dict[int, tuple[LabelArray, Reference | None]] = {}
 
     def take(self, decided: Decided) -> Iterator[FrameResult]:
-        """Yield the results that are final with these decisions.
-
-        Raises
-        ------
-        ModelError
-            When the segmenter's answer does not go with those before.
-        """
+        """Yield the results that are final with these decisions."""
         for decision in decided.decisions:
             yield from self._take(decision)
         while self._held and len(self._held) + decided.undecided > self._lookahead:
@@ -149,19 +146,7 @@ class Carrier:
 
     def _anchor(self, new: _Held, anchor: Anchor) -> None:
         """Make a keyframe of a frame and carry its answer back over the open spans."""
-        frame, name = new.step.frame, self._model
-        for before, _ in self._carried:
-            if anchor.winners.shape != before.winners.shape or anchor.placement != before.placement:
-                raise ModelError(
-                    f"{name}: frame {anchor.index} was answered on a grid of "
-                    f"{anchor.winners.shape}, frame {before.index} on {before.winners.shape}; "
-                    "expected one grid for the whole video (set segmenter.input_size)"
-                )
-            if _classes(anchor) != _classes(before):
-                raise ModelError(
-                    f"{name}: frame {anchor.index} was answered with {_classes(anchor)}, frame "
-                    f"{before.index} with {_classes(before)}; expected the same for the whole video"
-                )
+        frame = new.step.frame
         if not self._smooths:
             new.proposals = []
         own = no_motion(anchor.index, anchor.luma)
@@ -215,7 +200,8 @@ class Carrier:
             if held.anchor is not None:
                 origin = Origin.SEGMENTED
                 labels, _ = self._agree(held, held.anchor)
-                answer = Segmentation(labels, held.anchor.segments)
+                known = [held.anchor, *(proposal.anchor for proposal in held.proposals)]
+                answer = Segmentation(labels, _segments(known, frame.index))
                 self._solved = None
                 self._agreed = {i: agreed for i, agreed in self._agreed.items() if i >= frame.index}
             else:
@@ -271,7 +257,8 @@ class Carrier:
         known = confidence(proposals)
         if self._void_unexplained:
             labels = voided(labels, known)
-        return Segmentation(labels, proposals[0].anchor.segments, known)
+        segments = _segments((proposal.anchor for proposal in proposals), frame.index)
+        return Segmentation(labels, segments, known)
 
     def _distances(self, proposals: Iterable[Proposal], index: int) -> list[float]:
         """Return how many frames after frame `index` the proposals' keyframes are."""
@@ -287,5 +274,9 @@ class Carrier:
         return [reference for reference in found if reference is not None]
 
 
-def _classes(anchor: Anchor) -> str:
-    return "labels" if anchor.scores is None else f"scores of {anchor.scores.shape[2]} classes"
+def _segments(anchors: Iterable[Anchor], index: int) -> dict[int, Segment]:
+    """Return what the ids of all these keyframes stand for; the nearest to frame `index` says."""
+    found: dict[int, Segment] = {}
+    for anchor in sorted(anchors, key=lambda a: abs(a.index - index), reverse=True):
+        found.update(anchor.segments)
+    return found

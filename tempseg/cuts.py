@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from tempseg.evidence import scene_change
-from tempseg.motion import Step
+from tempseg.motion import Step, estimated
 from tempseg.protocols import FlowEstimator
 from tempseg.types import FloatArray, MotionField, UInt8Array
 
@@ -214,7 +214,8 @@ class CutFinder:
 
     def _change(self, target: UInt8Array, source: UInt8Array) -> float:
         """Return how little of the source's structure a later frame keeps, after motion."""
-        return scene_change(target, source, MotionField(0, 1, self._flow.estimate(target, source)))
+        motion = MotionField(0, 1, estimated(self._flow, target, source))
+        return scene_change(target, source, motion)
 
     def _change_after_pan(self, target: _Seen, source: _Seen) -> float:
         """Return the change of what stays in the picture when it swings further than flow reaches.

@@ -107,6 +107,7 @@ class Engine:
         self._schedule = Scheduler(
             policy,
             _asking(segmenter, self._measure, matching=matching),
+            model=segmenter.info.name,
             residual_blur_px=self._settings.blend.residual_blur_px,
             most_open=self._settings.lookahead - steps_held(self._settings.lookahead),
             forced=self._settings.forced,
@@ -133,7 +134,7 @@ class Engine:
             When the frame's size differs from the one before.
         ModelError
             When the segmenter's answer cannot be used. What came before is finished and returned
-            by the next call; the next frame starts afresh.
+            by the next call; the next frame starts afresh. So it is whatever a segmenter raises.
         """
         for step in self._stepped(frame, self._finder):
             self._advance(step)
@@ -160,11 +161,12 @@ class Engine:
         return self._take_done()
 
     def _advance(self, step: Step) -> None:
-        """Take a step; where the model fails, end the video there and forget what comes after."""
+        """Take a step; where that fails, end the video there and forget what comes after."""
         try:
             for decided in self._decide(step, None):
                 self._carry(decided)
-        except ModelError:
+        except Exception:
+            # Also what no segmenter should raise: frames that are half decided serve nobody.
             self._finder.forget()
             self._stepper.reset()
             self._end(self._schedule.flush(asking=False))
@@ -211,7 +213,10 @@ class Engine:
         try:
             for frame in frames:
                 yield from self._stepped(frame, finder)
-        except TempsegError:
+        except GeneratorExit:
+            self._stepper.reset()
+            raise
+        except Exception:
             # What was read before the source failed is worth finishing.
             yield from finder.flush()
             raise
@@ -227,15 +232,19 @@ class Engine:
         ModelError
             When the segmenter's answer cannot be used.
         """
-        # Whoever left an earlier video half way has left something here.
         self._schedule.flush(asking=False)
         try:
             for step, answer in self._answered(steps):
                 yield from self._decide(step, answer)
             yield Decided(self._schedule.flush(), 0)
-        except TempsegError as error:
+        except GeneratorExit:
+            # Whoever leaves a video half way leaves nothing for the next.
+            self._schedule.flush(asking=False)
+            raise
+        except Exception as error:
             # What was decided is done but for its later keyframe: it must not be lost.
-            yield Decided(self._last_decisions(asking=not isinstance(error, ModelError)), 0)
+            asking = isinstance(error, TempsegError) and not isinstance(error, ModelError)
+            yield Decided(self._last_decisions(asking=asking), 0)
             raise
 
     def _last_decisions(self, *, asking: bool) -> list[Decision]:
@@ -257,7 +266,7 @@ class Engine:
         try:
             for one in decided:
                 yield from carrier.take(one)
-        except TempsegError:
+        except Exception:
             yield from carrier.end()
             raise
         yield from carrier.end()
@@ -296,7 +305,6 @@ class Engine:
     def _new_carrier(self) -> Carrier:
         settings = self._settings
         return Carrier(
-            self._segmenter.info.name,
             blend=settings.blend,
             keyframes_per_side=settings.keyframes_per_side,
             lookahead=self._most_held,

@@ -17,6 +17,7 @@ __all__ = [
     "Step",
     "Stepper",
     "compose",
+    "estimated",
     "no_motion",
     "residual",
     "working_luma",
@@ -59,7 +60,8 @@ def working_luma(luma: UInt8Array, size: tuple[int, int]) -> UInt8Array:
     if small.shape != size:
         rest = cv2.resize(small, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
         small = np.asarray(rest, np.uint8)
-    return np.ascontiguousarray(small)
+    # Never the caller's own samples, which may change under those who remember them.
+    return np.array(small, order="C") if small is luma else np.ascontiguousarray(small)
 
 
 def no_motion(index: int, luma: UInt8Array) -> MotionField:
@@ -79,9 +81,27 @@ def compose(step: MotionField, motion: MotionField) -> MotionField:
         raise ValueError(
             f"motion lands on frame {motion.target_index}, the step starts at {step.source_index}"
         )
-    flow: FloatArray = np.empty_like(step.flow)
+    flow: FloatArray = np.empty(step.flow.shape, np.float32)
     fields.compose(step.flow, motion.flow, flow)
     return MotionField(motion.source_index, step.target_index, flow)
+
+
+def estimated(flow: FlowEstimator, target: UInt8Array, source: UInt8Array) -> FloatArray:
+    """Return what an estimator finds, as compiled code that checks no bounds can take it.
+
+    Raises
+    ------
+    ValueError
+        When it is no finite pull field on the target's grid.
+    """
+    found = np.ascontiguousarray(flow.estimate(target, source))
+    if found.dtype != np.float32 or found.shape != (*target.shape, 2):
+        raise ValueError(
+            f"flow is {found.dtype} {found.shape}, expected float32 {(*target.shape, 2)}"
+        )
+    if not np.isfinite(found).all():
+        raise ValueError("flow holds nan or inf, expected pixels")
+    return found
 
 
 def residual(target: UInt8Array, source: UInt8Array, motion: MotionField) -> UInt8Array:
@@ -89,7 +109,7 @@ def residual(target: UInt8Array, source: UInt8Array, motion: MotionField) -> UIn
 
     255 marks pixels whose source lies outside the picture.
     """
-    out = np.empty_like(target)
+    out = np.empty(target.shape, np.uint8)
     fields.residual(target, source, motion.flow, out)
     return out
 
@@ -151,9 +171,13 @@ class Stepper:
         Raises
         ------
         ValueError
-            When the frame's size differs from the one before.
+            When the frame's size differs from the one before, or its index is not above that.
         """
         last = self._last
+        if last is not None and frame.index <= last.frame.index:
+            raise ValueError(
+                f"frame {frame.index} comes after frame {last.frame.index}, expected a rising index"
+            )
         if last is not None and frame.size != last.frame.size:
             raise ValueError(
                 f"frame {frame.index} is {frame.size}, the frames before are {last.frame.size}"
@@ -161,10 +185,10 @@ class Stepper:
         luma = working_luma(frame.luma, working_size(frame.size, self._resolution_px))
         onto = back = None
         if last is not None and self._onto:
-            flow = self._flow.estimate(luma, last.luma)
+            flow = estimated(self._flow, luma, last.luma)
             onto = MotionField(last.frame.index, frame.index, flow)
         if last is not None and self._back:
-            flow = self._flow.estimate(last.luma, luma)
+            flow = estimated(self._flow, last.luma, luma)
             back = MotionField(frame.index, last.frame.index, flow)
         self._last = Step(frame, luma, onto, back)
         return self._last

@@ -97,6 +97,29 @@ class Anchor:
             return anchor
         return replace(anchor, pixels=Pixels.of(step.frame.picture.yuv420(), step.luma))
 
+    def check_beside(self, other: Anchor, *, model: str) -> None:
+        """Raise where two answers of a model cannot be blended.
+
+        Raises
+        ------
+        ModelError
+        """
+        if self.winners.shape != other.winners.shape or self.placement != other.placement:
+            raise ModelError(
+                f"{model}: frame {self.index} was answered on a grid of {self.winners.shape}, "
+                f"frame {other.index} on {other.winners.shape}; expected one grid for the whole "
+                "video (set segmenter.input_size)"
+            )
+        if self._told_in != other._told_in:
+            raise ModelError(
+                f"{model}: frame {self.index} was answered with {self._told_in}, frame "
+                f"{other.index} with {other._told_in}; expected the same for the whole video"
+            )
+
+    @property
+    def _told_in(self) -> str:
+        return "labels" if self.scores is None else f"scores of {self.scores.shape[2]} classes"
+
 
 class Stacks:
     """Puts the answers of keyframes into one array, once for all frames between them.

@@ -79,6 +79,8 @@ class Scheduler:
     policy : KeyframePolicy
     ask : callable
         Given a step, and an answer where there is one already, returns the frame as an anchor.
+    model : str
+        The segmenter's name, for errors.
     residual_blur_px : float
         As of `BlendSettings`.
     most_open : int
@@ -93,6 +95,7 @@ class Scheduler:
         policy: KeyframePolicy,
         ask: Callable[[Step, Prediction | None], Anchor],
         *,
+        model: str,
         residual_blur_px: float,
         most_open: int,
         forced: Forced,
@@ -102,6 +105,7 @@ class Scheduler:
         self._planner = policy if isinstance(policy, SpanJudge) else None
         self._judge = self._planner if most_open > 0 else None
         self._ask = ask
+        self._model = model
         self._blur_px = residual_blur_px
         self._most_open = most_open
         self._forced = forced
@@ -171,7 +175,7 @@ class Scheduler:
             self._open = held
         else:
             at = self._place(held) if reason is KeyframeReason.DOUBT else len(self._open)
-            anchor = self._ask(held[at].step, answer if held[at] is new else None)
+            anchor = self._asked(held[at].step, answer if held[at] is new else None)
             self._open = held
             self._close_span(at, reason, anchor)
         if self._judge is None:
@@ -296,6 +300,19 @@ class Scheduler:
         new.verdict = self._policy.decide(new.evidence or self._seen())
         return KeyframeReason.FORCED if forced else new.verdict.reason
 
+    def _asked(self, step: Step, answer: Prediction | None) -> Anchor:
+        """Return a frame as an anchor that goes with those of its shot.
+
+        Raises
+        ------
+        ModelError
+            When it does not, or the answer cannot be used at all.
+        """
+        anchor = self._ask(step, answer)
+        if self._anchor is not None:
+            anchor.check_beside(self._anchor, model=self._model)
+        return anchor
+
     def _place(self, held: list[Decision]) -> int:
         """Return which of the undecided frames becomes the keyframe, once there is doubt."""
         return len(held) - 1 if self._judge is None else self._judge.place(self._tail(held))
@@ -350,7 +367,7 @@ class Scheduler:
         if at is None:
             return
         middle = inside[at]
-        anchor = self._ask(middle.step, None)
+        anchor = self._asked(middle.step, None)
         self._set(middle, KeyframeReason.SPAN, anchor, start=start)
         self._judge_between(start, inside[:at], middle)
         motion = no_motion(anchor.index, anchor.luma)
@@ -370,7 +387,7 @@ class Scheduler:
         at = self._judge.accept(self._span(Side.HEAD, head))
         if at is None:
             return
-        anchor = self._ask(head[at].step, None)
+        anchor = self._asked(head[at].step, None)
         assert first.reason is not None
         # The first keyframe of the shot is another one now.
         self._set(head[at], first.reason, anchor, start=None)
@@ -383,7 +400,7 @@ class Scheduler:
         if at is None:
             return
         late = self._open[at]
-        anchor = self._ask(late.step, None)
+        anchor = self._asked(late.step, None)
         self._set(late, KeyframeReason.EDGE, anchor, start=self._anchor)
         for held in self._open[at + 1 :]:
             held.proposal = None
@@ -391,7 +408,7 @@ class Scheduler:
     def _ask_late(self) -> None:
         """Ask in the middle of a shot that ended before its first keyframe was due."""
         middle = self._open[len(self._open) // 2]
-        self._anchor = self._ask(middle.step, None)
+        self._anchor = self._asked(middle.step, None)
         self._set(middle, self._first, self._anchor, start=None)
 
     def _look_back(self, head: list[Decision]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -251,6 +252,11 @@ class Placement:
     scale_y: float
     offset_y: float
 
+    def __post_init__(self) -> None:
+        values = self.scale_x, self.offset_x, self.scale_y, self.offset_y
+        if not all(map(math.isfinite, values)):
+            raise ValueError(f"placement is {values}, expected finite numbers")
+
     @classmethod
     def stretch(cls, grid: tuple[int, int], frame: tuple[int, int]) -> Placement:
         """Return the placement of a grid (h, w) that covers a frame (H, W) edge to edge."""
@@ -295,7 +301,9 @@ class Prediction:
         if (self.labels is None) == (self.scores is None):
             raise ValueError("a prediction takes either labels or scores")
         if self.labels is not None and (
-            self.labels.ndim != 2 or self.labels.dtype not in (np.uint8, np.uint16)
+            self.labels.ndim != 2
+            or self.labels.dtype not in (np.uint8, np.uint16)
+            or self.labels.size == 0
         ):
             raise ValueError(
                 f"labels are {self.labels.dtype} {self.labels.shape}, "
@@ -305,6 +313,7 @@ class Prediction:
             self.scores.ndim != 3
             or self.scores.dtype != np.float32
             or not self.scores.flags.c_contiguous
+            or self.scores.size == 0
         ):
             raise ValueError(
                 f"scores are {self.scores.dtype} {self.scores.shape}, "

@@ -96,6 +96,15 @@ def test_solved_frame_serves_as_a_source_of_the_next():
     assert _iou(labels == 1, expected) > 0.9
 
 
+def test_pixels_in_doubt_ask_neighbours_of_like_colour():
+    (image, mask), (moved, expected) = _scene(40), _scene(41)
+    grain = np.random.default_rng(1).normal(0, 20, moved.shape)
+    seen = _pixels(np.clip(moved + grain, 0, 255).astype(np.uint8))
+    labels, _ = match([_keyframe(image, mask.astype(np.uint8))], seen, size=SIZE)
+    # 0.986 where the votes alone decide.
+    assert _iou(labels == 1, expected) > 0.988
+
+
 def test_frame_smaller_than_the_grid_is_solved_too():
     image = np.random.default_rng(0).integers(0, 255, (5, 7, 3), dtype=np.uint8)
     names = np.repeat([[0] * 4 + [1] * 3], 5, axis=0).astype(np.uint8)

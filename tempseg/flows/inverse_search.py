@@ -55,7 +55,7 @@ class DisFlow:
         if preset not in get_args(DisPreset):
             raise ValueError(f"preset is {preset!r}, expected one of {get_args(DisPreset)}")
         self._stride, self._steps = SETTINGS[preset]
-        self._known: tuple[tuple[UInt8Array, list[_Level]], ...] = ()
+        self._known: tuple[tuple[bytes, list[_Level]], ...] = ()
 
     def estimate(self, target: UInt8Array, source: UInt8Array) -> FloatArray:
         """Return the pull field (h, w, 2): `target(p) = source(p + flow(p))`.
@@ -91,11 +91,13 @@ class DisFlow:
 
     def _pyramid(self, luma: UInt8Array) -> list[_Level]:
         """Return a picture's levels, the finest first, made once for both directions."""
+        # By its samples: whoever gave the array may have filled it anew.
+        samples = luma.tobytes()
         for known, pyramid in self._known:
-            if known is luma:
+            if known == samples and pyramid[0].slopes_x.shape == luma.shape:
                 return pyramid
         pyramid = _pyramid(luma)
-        self._known = (*self._known, (luma, pyramid))[-KEPT:]
+        self._known = (*self._known, (samples, pyramid))[-KEPT:]
         return pyramid
 
 
