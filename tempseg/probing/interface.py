@@ -15,8 +15,11 @@ __all__ = ["chosen_output", "chosen_size", "rows"]
 _LONG_SIDE = 512
 _STEP = 32
 _NAME_SIZE = re.compile(r"(?<!\d)(\d{2,4})x(\d{2,4})(?!\d)")
-_NAME_SIDE = re.compile(r"(?<![\d.])(\d{3,4})(?!\d|\.\d)")
+_NAME_SIDE = re.compile(r"(?<![A-Za-z0-9.])([1-9]\d{2,3})(?![A-Za-z0-9]|\.\d)")
 _SIDES = range(64, 2049)
+# One number alone may be anything: sides are steps of 32, DeepLab's are one over a step of 64, and
+# from 1984 on they would be years.
+_LONE_SIDES = frozenset(range(128, 1984, 32)) | frozenset(range(129, 1984, 64))
 
 
 def rows(
@@ -81,25 +84,28 @@ def chosen_size(
     declared = shape[2:4] if _channels_first(shape) else shape[1:3]
     if None not in declared:
         return options, None
-    named = _size_in(Path(model).name)
+    name = Path(model).name
+    named, lone = _size_in(name), _side_in(name)
     frame = _size_of_frames(frame_size)
-    size = named or frame
+    size = named or lone or frame
     filled = tuple(
         fixed or asked for fixed, asked in zip(declared, (size[1], size[0]), strict=True)
     )
     height, width = filled[0], filled[1]
     told = f"{frame[0]}x{frame[1]}: the pictures' aspect, long side {_LONG_SIDE}"
+    if named:
+        why, runner_up = f"{named[0]}x{named[1]} in its name", told
+    elif lone:
+        why, runner_up = f"{lone[0]} in its name, which may be the side of a square", told
+    else:
+        why = f"nothing in its name tells; {told}, in steps of {_STEP}"
+        runner_up = "the size it was trained at"
     guess = Guess(
         "input size",
         f"{width}x{height}",
         "likely" if named else "undecided",
-        (
-            "the model takes any size",
-            f"{named[0]}x{named[1]} in its name"
-            if named
-            else f"nothing in its name tells; {told}, in steps of {_STEP}",
-        ),
-        runner_up=told if named else "the size it was trained at",
+        ("the model takes any size", why),
+        runner_up=runner_up,
     )
     return replace(options, input_size=(width, height)), guess
 
@@ -172,12 +178,16 @@ def _channels_first(shape: Sequence[int | None]) -> bool:
 
 
 def _size_in(name: str) -> tuple[int, int] | None:
-    """Return the width and height that a file name tells, where one does."""
+    """Return the width and height that a file name tells, where it does."""
     found = _NAME_SIZE.findall(name)
     pairs = [(int(width), int(height)) for width, height in found]
-    sides = [int(side) for side in _NAME_SIDE.findall(name)]
-    pairs += [(side, side) for side in sides]
     return next((pair for pair in pairs if pair[0] in _SIDES and pair[1] in _SIDES), None)
+
+
+def _side_in(name: str) -> tuple[int, int] | None:
+    """Return the square whose side a number in a file name may be, where there is one."""
+    sides = [int(side) for side in _NAME_SIDE.findall(name)]
+    return next(((side, side) for side in sides if side in _LONE_SIDES), None)
 
 
 def _size_of_frames(size: tuple[int, int]) -> tuple[int, int]:

@@ -25,7 +25,9 @@ OPEN = Interface((Declared("image", "float32", (None, None, None, 3)),))
     ("model", "size", "sure"),
     [
         ("street_1024x512.onnx", (1024, 512), "likely"),
-        ("deeplabv3_513.onnx", (513, 513), "likely"),
+        ("deeplabv3_513.onnx", (513, 513), "undecided"),
+        ("deeplabv3-257_mv_gpu.onnx", (257, 257), "undecided"),
+        ("unet_512_1024x512.onnx", (1024, 512), "likely"),
         ("espnetv2_s_2.0_city.onnx", (512, 288), "undecided"),
         ("road_v1.10000x4.onnx", (512, 288), "undecided"),
     ],
@@ -37,6 +39,35 @@ def test_an_open_size_comes_from_the_name_before_the_pictures(
     assert options.input_size == size
     assert guess is not None
     assert guess.confidence == sure
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "fcn_resnet101.onnx",
+        "voc2012_net.onnx",
+        "model_2024_03_01.onnx",
+        "coco_2017_seg.onnx",
+        "coco2017_seg.onnx",
+        "epoch_100.onnx",
+        "mobilenet_v3_075.onnx",
+        "densenet_161.onnx",
+        "unet128.onnx",
+        "road_v2.320.onnx",
+    ],
+)
+def test_other_numbers_in_a_name_are_no_size(model: str) -> None:
+    options, guess = chosen_size(model, OPEN, SegmenterOptions(), frame_size=(720, 1280))
+    assert options.input_size == (512, 288)
+    assert guess is not None
+    assert guess.evidence[1].startswith("nothing in its name tells")
+
+
+def test_a_number_that_may_be_a_side_leaves_the_pictures_aspect_to_choose() -> None:
+    _, guess = chosen_size("net_512.onnx", OPEN, SegmenterOptions(), frame_size=(720, 1280))
+    assert guess is not None
+    assert guess.evidence[1] == "512 in its name, which may be the side of a square"
+    assert guess.runner_up.startswith("512x288: the pictures' aspect")
 
 
 def test_a_fixed_size_needs_no_guess() -> None:
