@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -295,10 +296,11 @@ def sidecar_path(model: str) -> Path | None:
     True
     """
     path = Path(model)
-    if not path.name:
-        return None
     try:
-        if not path.exists():
+        if model and path.name in ("", ".."):
+            # `.` and `..` have names of their own only once they are spelled out.
+            path = Path(os.path.realpath(path))
+        if not path.name or not path.exists():
             return None
         return path.with_suffix(".toml") if path.is_file() else path.with_name(path.name + ".toml")
     except (OSError, ValueError):

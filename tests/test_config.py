@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tempseg.config import Config, load_config
+from tempseg.config import Config, load_config, sidecar_path
 from tempseg.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -98,6 +98,21 @@ def test_models_own_file_goes_under_the_users(tmp_path):
     config = load_config(overrides={"segmenter.model": str(model), "segmenter.scale": 0.25})
     assert config.segmenter.mean == 0.0
     assert config.segmenter.scale == 0.25
+
+
+@pytest.mark.parametrize("model", [".", "./", "./.", "variables/..", "../net/", "../link"])
+def test_a_folder_finds_its_own_file_however_it_is_named(tmp_path, monkeypatch, model):
+    (tmp_path / "net" / "variables").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("net")
+    name = "link" if model == "../link" else "net"
+    (tmp_path / f"{name}.toml").write_text("[segmenter]\nmean = 0.25\n")
+    monkeypatch.chdir(tmp_path / "net")
+    assert load_config(overrides={"segmenter.model": model}).segmenter.mean == 0.25
+
+
+@pytest.mark.parametrize("model", ["", "/", "\0/.."])
+def test_what_has_no_name_has_no_file_of_its_own(model):
+    assert sidecar_path(model) is None
 
 
 def test_models_own_file_may_hold_no_other_section(tmp_path):
