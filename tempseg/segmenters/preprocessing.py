@@ -95,7 +95,8 @@ class Preprocessor:
         )
 
     def _bordered(self, pixels: UInt8Array, top: int, left: int) -> UInt8Array:
-        mean = (127.5,) * 3 if self.mean is None else _triple(self.mean)
+        raw = self.mean is None and self.scale is None
+        mean = _triple((127.5 if raw else 0.0) if self.mean is None else self.mean)
         border = np.clip(np.rint(mean), 0, 255).astype(np.uint8)
         out = np.empty((*self.size, 3), np.uint8)
         out[:] = border if self.colour_order == "rgb" else border[::-1]

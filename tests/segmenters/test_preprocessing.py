@@ -95,6 +95,18 @@ def test_letterbox_keeps_the_aspect_and_centres_on_mean_colour() -> None:
     assert (placement.offset_x, placement.offset_y) == (0.5, 10.5)
 
 
+@pytest.mark.parametrize(
+    ("mean", "scale", "border"), [(None, 1 / 255, 0), (0.0, 1 / 255, 0), (None, None, 128)]
+)
+def test_a_letterbox_without_mean_is_gray_only_around_raw_pixels(
+    mean: float | None, scale: float | None, border: float
+) -> None:
+    image = np.full((10, 20, 3), 200, np.uint8)
+    port = Preprocessor((40, 40), mean=mean, scale=scale, resize="letterbox")
+    prepared, _ = port.prepare(image)
+    np.testing.assert_array_equal(prepared[:10], border)
+
+
 def test_a_smaller_output_grid_lies_on_the_same_area() -> None:
     on_input = Placement.stretch((64, 80), (480, 640))
     assert onto_grid(on_input, (64, 80), (16, 20)) == Placement.stretch((16, 20), (480, 640))
