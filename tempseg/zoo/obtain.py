@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from tempseg.locks import locked
 from tempseg.zoo.cache import Pins, cache_folder, sha256_of
 from tempseg.zoo.download import TransferObserver, TransferSettings, download
 from tempseg.zoo.errors import TransferError, ZooError
+from tempseg.zoo.kinds import is_of_kind
 from tempseg.zoo.table import ZooEntry, ZooFile, entry_for
 from tempseg.zoo.unpack import unpack
 
@@ -19,6 +21,50 @@ __all__ = ["cached_model", "expected_checksum", "fetch", "resolve_model"]
 _log = logging.getLogger(__name__)
 
 _PATIENT = TransferSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A file of a model that the cache lacks, and the checksum that it must have, if any."""
+
+    entry: ZooEntry
+    file: ZooFile
+    cache: Path
+    expected: str | None
+
+    @property
+    def folder(self) -> Path:
+        return self.cache / self.entry.name
+
+    @property
+    def target(self) -> Path:
+        return self.folder / self.file.place
+
+    @property
+    def part(self) -> Path:
+        return self.target.with_name(self.target.name + ".part")
+
+    @property
+    def by_hand(self) -> str:
+        return (
+            f"bring the file yourself and put it at {self.target}, or name a folder that holds "
+            f"{self.file.name} with --mirror DIR or TEMPSEG_MIRROR"
+        )
+
+    @property
+    def unpinning(self) -> str:
+        """How to take another file than the pinned one; nothing where the table knows it."""
+        if self.expected is None or self.file.sha256 is not None:
+            return ""
+        pins, key = Pins(self.cache).path, _key(self.entry, self.file)
+        return f'; if it is the right one, take "{key}" out of {pins} and try again'
+
+    def is_right(self, path: Path) -> bool:
+        """Return whether a file is the known one; where none is known, whether it is a model's."""
+        if self.expected is not None:
+            return self.expected == sha256_of(path)
+        # Unpacking tells what is no archive.
+        return self.file.archive is not None or is_of_kind(path, self.file.name)
 
 
 def resolve_model(model: str) -> str:
@@ -100,7 +146,8 @@ def fetch(
         with locked(cache / entry.name / ".lock"):
             for file in entry.files:
                 if not _is_there(entry, file, cache):
-                    _bring(entry, file, cache, mirror, observer, settings)
+                    expected = expected_checksum(entry, file, cache)
+                    _bring(_Wanted(entry, file, cache, expected), mirror, observer, settings)
     except OSError as error:
         raise ZooError(
             f"{entry.name}: {cache} cannot be used ({error.strerror or error}); "
@@ -125,31 +172,32 @@ def _is_there(entry: ZooEntry, file: ZooFile, cache: Path) -> bool:
 
 
 def _bring(
-    entry: ZooEntry,
-    file: ZooFile,
-    cache: Path,
+    wanted: _Wanted,
     mirror: Path | None,
     observer: TransferObserver | None,
     settings: TransferSettings,
 ) -> None:
-    folder = cache / entry.name
-    target = folder / file.place
+    entry, file, target = wanted.entry, wanted.file, wanted.target
     target.parent.mkdir(parents=True, exist_ok=True)
-    expected = expected_checksum(entry, file, cache)
-    source = target
-    if not _put_by_hand(entry, file, target, expected):
-        source = _brought(entry, file, target, expected, mirror, observer, settings)
+    source = None
+    if _put_by_hand(wanted):
+        source = target
+    elif mirror is not None:
+        source = _copied(wanted, mirror)
+    if source is None:
+        source = _downloaded(wanted, observer, settings)
     sha256 = sha256_of(source)
     if file.archive is not None:
-        limit = file.max_unpacked_bytes
-        unpack(source, folder / "unpacked", kind=file.archive, limit_bytes=limit)
+        unpacked = wanted.folder / "unpacked"
+        unpack(source, unpacked, kind=file.archive, limit_bytes=file.max_unpacked_bytes)
         source.unlink()
     elif source != target:
         source.replace(target)
-    for leftover in (_part(target), _part(target).with_name(_part(target).name + ".json")):
+    part = wanted.part
+    for leftover in (part, part.with_name(part.name + ".json")):
         leftover.unlink(missing_ok=True)
-    if expected is None:
-        Pins(cache).add(_key(entry, file), sha256)
+    if wanted.expected is None:
+        Pins(wanted.cache).add(_key(entry, file), sha256)
         _log.warning(
             "%s: %s has no known checksum; the one it came with is now pinned: %s",
             entry.name,
@@ -158,58 +206,24 @@ def _bring(
         )
 
 
-def _brought(
-    entry: ZooEntry,
-    file: ZooFile,
-    target: Path,
-    expected: str | None,
-    mirror: Path | None,
-    observer: TransferObserver | None,
-    settings: TransferSettings,
-) -> Path:
-    copied = None if mirror is None else _copied(file, mirror, target, expected)
-    if copied is not None:
-        return copied
-    part = _part(target)
-    _log.info("%s: downloading %s", entry.name, file.address)
-    try:
-        download(
-            file.address,
-            part,
-            size=file.bytes,
-            limit_bytes=file.limit_bytes,
-            settings=settings,
-            observer=observer,
-        )
-    except TransferError as error:
-        raise ZooError(
-            f"{entry.name}: {error}; bring the file yourself and put it at {target}, "
-            f"or name a folder that holds {file.name} with --mirror DIR or TEMPSEG_MIRROR"
-        ) from error
-    actual = sha256_of(part)
-    if expected in (None, actual):
-        return part
-    part.unlink()
-    known = "the zoo's table" if file.sha256 else "what first came (pins.json)"
-    raise ZooError(
-        f"{entry.name}: {file.address} gives another file than {known}: SHA-256 {actual}, "
-        f"expected {expected}; it was not kept"
-    )
-
-
-def _put_by_hand(entry: ZooEntry, file: ZooFile, target: Path, expected: str | None) -> bool:
+def _put_by_hand(wanted: _Wanted) -> bool:
+    target = wanted.target
     if not target.is_file():
         return False
-    actual = sha256_of(target)
-    if expected in (None, actual) and target.stat().st_size <= file.limit_bytes:
+    if target.stat().st_size <= wanted.file.limit_bytes and wanted.is_right(target):
         return True
     _log.warning(
-        "%s: %s is not the right file (SHA-256 %s); bringing it anew", entry.name, target, actual
+        "%s: %s is not the right file (SHA-256 %s); bringing it anew%s",
+        wanted.entry.name,
+        target,
+        sha256_of(target),
+        wanted.unpinning,
     )
     return False
 
 
-def _copied(file: ZooFile, mirror: Path, target: Path, expected: str | None) -> Path | None:
+def _copied(wanted: _Wanted, mirror: Path) -> Path | None:
+    file, target = wanted.file, wanted.target
     names = {file.name, *file.also}
     found = sorted(
         Path(folder) / name
@@ -221,17 +235,56 @@ def _copied(file: ZooFile, mirror: Path, target: Path, expected: str | None) -> 
         if not path.is_file() or path.stat().st_size > file.limit_bytes:
             continue
         shutil.copyfile(path, copy)
-        if expected in (None, sha256_of(copy)):
+        if wanted.is_right(copy):
             return copy
         copy.unlink()
     if found:
-        told = f"SHA-256 {expected}" if expected else f"at most {file.limit_bytes} bytes"
-        raise ZooError(f"{found[0]}: is not the file that the zoo knows (expected {told})")
+        told = f"SHA-256 {wanted.expected}"
+        if wanted.expected is None:
+            told = f"a {Path(file.name).suffix} file of at most {file.limit_bytes} bytes"
+        raise ZooError(
+            f"{found[0]}: is not the file that the zoo knows (expected {told}){wanted.unpinning}"
+        )
     return None
 
 
-def _part(target: Path) -> Path:
-    return target.with_name(target.name + ".part")
+def _downloaded(
+    wanted: _Wanted, observer: TransferObserver | None, settings: TransferSettings
+) -> Path:
+    entry, file, part = wanted.entry, wanted.file, wanted.part
+    _transfer(wanted, observer, settings)
+    if wanted.is_right(part):
+        return part
+    actual = sha256_of(part)
+    part.unlink()
+    if wanted.expected is None:
+        raise ZooError(
+            f"{entry.name}: {file.address} gives no {Path(file.name).suffix} file, but something "
+            f"else, such as a page to log in; it was not kept; {wanted.by_hand}"
+        )
+    known = "the zoo's table" if file.sha256 else "what first came (pins.json)"
+    raise ZooError(
+        f"{entry.name}: {file.address} gives another file than {known}: SHA-256 {actual}, "
+        f"expected {wanted.expected}; it was not kept{wanted.unpinning}"
+    )
+
+
+def _transfer(
+    wanted: _Wanted, observer: TransferObserver | None, settings: TransferSettings
+) -> None:
+    entry, file = wanted.entry, wanted.file
+    _log.info("%s: downloading %s", entry.name, file.address)
+    try:
+        download(
+            file.address,
+            wanted.part,
+            size=file.bytes,
+            limit_bytes=file.limit_bytes,
+            settings=settings,
+            observer=observer,
+        )
+    except TransferError as error:
+        raise ZooError(f"{entry.name}: {error}; {wanted.by_hand}") from error
 
 
 def _key(entry: ZooEntry, file: ZooFile) -> str:

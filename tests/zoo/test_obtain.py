@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from tempseg.zoo import ZooEntry, ZooError, ZooFile, cache_folder, cached_model, fetch, obtain
+from tempseg.zoo.kinds import is_of_kind
 from tempseg.zoo.obtain import expected_checksum, resolve_model
 from tests.zoo.conftest import NO_PAUSE, ONCE, Reply, WebServer, entry_of, known_file
 
-CONTENT = b"model" * 1000
+CONTENT = (b"\x1c\0\0\0TFL3" + b"model" * 1000)[:5000]
+PAGE = b"<!doctype html><title>Log in</title>"
 
 
 def bring(entry: ZooEntry, **more) -> Path:
@@ -148,6 +150,59 @@ def test_a_pinned_file_that_changes_is_refused(web, unknown) -> None:
     web.replies["/toy.tflite"] = Reply(CONTENT[::-1])
     with pytest.raises(ZooError, match=r"another file than what first came \(pins\.json\)"):
         bring(unknown)
+
+
+def test_the_refusal_of_a_changed_file_says_how_to_take_it(web, unknown) -> None:
+    bring(unknown).unlink()
+    changed = CONTENT + b"2"
+    web.replies["/toy.tflite"] = Reply(changed)
+    pins = cache_folder() / "pins.json"
+    with pytest.raises(ZooError, match=f'take "toy/toy.tflite" out of {pins} and try again'):
+        bring(unknown)
+    pins.write_text("{}")
+    assert bring(unknown).read_bytes() == changed
+
+
+def test_a_page_in_place_of_a_model_is_neither_kept_nor_pinned(web, unknown) -> None:
+    web.replies["/toy.tflite"] = Reply(PAGE)
+    with pytest.raises(ZooError, match=r"gives no \.tflite file, but .* page.*--mirror DIR"):
+        bring(unknown)
+    assert not (cache_folder() / "pins.json").exists()
+    web.replies["/toy.tflite"] = Reply(CONTENT, etag='"2"')
+    assert bring(unknown).read_bytes() == CONTENT
+
+
+def test_a_page_put_by_hand_is_no_model(unknown, caplog) -> None:
+    path = cache_folder() / "toy" / "toy.tflite"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(PAGE)
+    assert bring(unknown).read_bytes() == CONTENT
+    assert "is not the right file" in caplog.text
+
+
+def test_a_page_in_a_mirror_is_no_model(unknown, tmp_path) -> None:
+    (tmp_path / "toy.tflite").write_bytes(PAGE)
+    with pytest.raises(ZooError, match=r"expected a \.tflite file of at most 10000 bytes"):
+        bring(unknown, mirror=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "right"),
+    [
+        ("a.tflite", CONTENT, True),
+        ("a.tflite", b"TFL3" + CONTENT, False),
+        ("a.h5", b"\x89HDF\r\n\x1a\n", True),
+        ("a.keras", PAGE, False),
+        ("a.pb", b"\n\x10\n\x05image", True),
+        ("a.pbtxt", b"node {\n", True),
+        ("a.pbtxt", b"\xef\xbb\xbf \n<html>", False),
+        ("a.pbtxt", b'{"error": 403}', False),
+        ("a.pbtxt", b"", False),
+    ],
+)
+def test_a_files_first_bytes_tell_its_kind(tmp_path, name, content, right) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert is_of_kind(tmp_path / "file", name) is right
 
 
 def test_pins_of_others_stay(web, unknown) -> None:
