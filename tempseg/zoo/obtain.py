@@ -166,7 +166,8 @@ def _embedded(entry: ZooEntry) -> Path:
 def _is_there(entry: ZooEntry, file: ZooFile, cache: Path) -> bool:
     folder = cache / entry.name
     if file.archive is not None:
-        return (folder / "unpacked").is_dir()
+        unpacked, model = folder / "unpacked", folder / entry.model
+        return unpacked.is_dir() and (model.exists() or unpacked not in model.parents)
     path = folder / file.place
     return path.is_file() and expected_checksum(entry, file, cache) == sha256_of(path)
 
@@ -189,6 +190,9 @@ def _bring(
     sha256 = sha256_of(source)
     if file.archive is not None:
         unpacked = wanted.folder / "unpacked"
+        if unpacked.is_dir():
+            _log.warning("%s: %s lacks the model; unpacking it anew", entry.name, unpacked)
+            shutil.rmtree(unpacked)
         unpack(source, unpacked, kind=file.archive, limit_bytes=file.max_unpacked_bytes)
         source.unlink()
     elif source != target:

@@ -280,6 +280,20 @@ def test_an_archive_is_unpacked_and_its_model_found(web) -> None:
     assert cached_model(entry) is not None
 
 
+def test_an_unpacked_archive_that_lost_its_model_is_unpacked_anew(web) -> None:
+    packed = tar_bytes(graph=CONTENT, weights=b"1")
+    web.replies["/toy.tar.gz"] = Reply(packed)
+    web.replies["/graph.txt"] = Reply(b"text")
+    entry = entry_of(
+        known_file(web.address("/toy.tar.gz"), packed, archive="tar", max_unpacked_bytes=10_000),
+        known_file(web.address("/graph.txt"), b"text", place="unpacked/m/graph.txt"),
+        model="unpacked/m/graph",
+    )
+    bring(entry).unlink()
+    assert bring(entry).read_bytes() == CONTENT
+    assert held(cache_folder() / "toy" / "unpacked") == {"m/graph", "m/graph.txt", "m/weights"}
+
+
 def test_an_archive_that_is_refused_pins_nothing(web) -> None:
     web.replies["/toy.tar.gz"] = Reply(b"no archive")
     file = ZooFile(
