@@ -256,7 +256,13 @@ def _downloaded(
     wanted: _Wanted, observer: TransferObserver | None, settings: TransferSettings
 ) -> Path:
     entry, file, part = wanted.entry, wanted.file, wanted.part
+    began_earlier = part.exists()
     _transfer(wanted, observer, settings)
+    if began_earlier and not wanted.is_right(part):
+        # What lay there may be to blame, not the address.
+        _log.warning("%s: %s was damaged; bringing it anew", entry.name, part)
+        part.unlink()
+        _transfer(wanted, observer, settings)
     if wanted.is_right(part):
         return part
     actual = sha256_of(part)

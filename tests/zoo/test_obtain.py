@@ -111,6 +111,23 @@ def test_an_interrupted_download_goes_on_next_time(web, toy) -> None:
     assert web.asked[-1][1]["Range"] == "bytes=2000-"
 
 
+def test_what_an_earlier_download_left_wrong_is_not_blamed_on_the_address(web, toy) -> None:
+    part = cache_folder() / "toy" / "toy.tflite.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(CONTENT[::-1])
+    assert bring(toy).read_bytes() == CONTENT
+    assert len(web.asked) == 1
+
+
+def test_a_wrong_beginning_that_was_gone_on_with_is_brought_anew(web, toy) -> None:
+    web.replies["/toy.tflite"] = Reply(CONTENT, breaks=[2000])
+    with pytest.raises(ZooError, match="broke off"):
+        fetch(toy, settings=ONCE)
+    (cache_folder() / "toy" / "toy.tflite.part").write_bytes(bytes(2000))
+    assert bring(toy).read_bytes() == CONTENT
+    assert [headers.get("Range") for _, headers in web.asked] == [None, "bytes=2000-", None]
+
+
 def test_offline_says_address_place_and_mirror(tmp_path) -> None:
     entry = entry_of(known_file("http://127.0.0.1:1/toy.tflite", CONTENT))
     with pytest.raises(ZooError) as caught:
