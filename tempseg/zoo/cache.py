@@ -55,7 +55,7 @@ class Pins:
         Raises
         ------
         ZooError
-            When `pins.json` is damaged.
+            When `pins.json` is damaged or cannot be read.
         """
         return self._read().get(key)
 
@@ -72,6 +72,10 @@ class Pins:
             pins = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise ZooError(
+                f"{self.path}: cannot be read ({error.strerror or error}); remove it to pin anew"
+            ) from error
         except (ValueError, RecursionError):
             pins = None
         if not isinstance(pins, dict) or not all(isinstance(v, str) for v in pins.values()):

@@ -135,6 +135,8 @@ def _opened(address: str, headers: dict[str, str], part: Path, timeout_s: float)
             # What is here already is no beginning of what is there.
             _discard(part)
         problem = f"the server answers {error.code} {error.reason}"
+        if str(error.reason).startswith(_WebOnly.inf_msg):
+            problem = "redirects in a circle, or too often"
         if error.code in _TRY_AGAIN:
             raise _BrokenOffError(problem) from error
         raise TransferError(f"{address}: {problem}") from error

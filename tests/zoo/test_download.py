@@ -203,6 +203,13 @@ def test_a_redirected_transfer_goes_on_where_it_broke(web, part) -> None:
     ]
 
 
+def test_redirections_in_a_circle_are_told_in_one_line(web, part) -> None:
+    web.replies["/model"] = Reply(status=302, location="/elsewhere")
+    web.replies["/elsewhere"] = Reply(status=302, location="/model")
+    with pytest.raises(TransferError, match=r"/model: redirects in a circle, or too often\Z"):
+        bring(web, part)
+
+
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/model", "data:,x"])
 def test_a_redirection_off_the_web_is_not_followed(web, part, location) -> None:
     web.replies["/model"] = Reply(status=302, location=location)

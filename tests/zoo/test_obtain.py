@@ -239,6 +239,12 @@ def test_damaged_pins_are_told(unknown, damage) -> None:
         bring(unknown)
 
 
+def test_pins_that_cannot_be_read_are_told(unknown) -> None:
+    (cache_folder() / "pins.json").mkdir(parents=True)
+    with pytest.raises(ZooError, match=r"pins\.json: cannot be read \(Is a directory\); remove it"):
+        expected_checksum(unknown, unknown.files[0])
+
+
 @pytest.mark.parametrize("name", ["toy.tflite", "other name.tflite"])
 def test_a_mirror_is_searched_by_name_at_any_depth(web, tmp_path, name) -> None:
     place = tmp_path / "mirror" / "deep" / name
