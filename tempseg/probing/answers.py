@@ -15,6 +15,7 @@ from tempseg.errors import ConfigError, ModelError
 from tempseg.probing.candidates import Candidate
 from tempseg.probing.results import Guess
 from tempseg.segmenters import NetworkSegmenter, SegmenterOptions
+from tempseg.segmenters.answers import sum_tolerance
 from tempseg.segmenters.options import ClassChoice
 from tempseg.types import UInt8Array
 
@@ -49,6 +50,8 @@ class AnswerFacts:
         Whether all values are whole numbers.
     answers : int
         Of how many answers this was seen.
+    step : float
+        Of the values, where they are quantised; 0 where they are not.
     """
 
     dtype: str
@@ -59,6 +62,7 @@ class AnswerFacts:
     sum_error: float
     whole: bool
     answers: int
+    step: float = 0.0
 
 
 def answer_facts(
@@ -103,6 +107,7 @@ def answer_facts(
         float(table[:, 2].max()),
         bool(table[:, 3].all()),
         len(seen),
+        segmenter.output.step,
     )
 
 
@@ -121,7 +126,7 @@ def output_guess(facts: AnswerFacts) -> tuple[Kind, Guess]:
         return "logits", _output("foreground logits", "likely", told)
     if not within:
         return "logits", _output("logits", "likely", told)
-    if facts.sum_error <= _TOLERANCE:
+    if facts.sum_error <= sum_tolerance(facts.channels, facts.step):
         sums = f"they sum to 1 over {facts.channels} channels, within {facts.sum_error:.0e}"
         return "probabilities", _output("probabilities (softmax)", "certain", told, sums)
     return "sigmoid", _output(

@@ -220,6 +220,7 @@ class _Examination:
             choice.class_set,
             output=self._options.output,
             threshold=self._options.threshold,
+            step=segmenter.output.step,
         )
         watcher = Watcher(
             segmenter,

@@ -13,7 +13,7 @@ from tempseg.class_sets import ClassSet
 from tempseg.errors import ModelError
 from tempseg.types import VOID_8, VOID_16, FloatArray, LabelArray, Placement, Prediction
 
-__all__ = ["AnswerDecoder", "OutputKind", "dequantised"]
+__all__ = ["AnswerDecoder", "OutputKind", "dequantised", "sum_tolerance"]
 
 OutputKind = Literal["auto", "argmax", "logits", "probabilities", "sigmoid"]
 
@@ -50,6 +50,8 @@ class AnswerDecoder:
     threshold : float
         One channel p becomes scores (1 - p', p'), with p' stretched so that `threshold` falls on
         one half.
+    step : float
+        Of the values, where they were quantised; 0 where they were not.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class AnswerDecoder:
         *,
         output: OutputKind = "auto",
         threshold: float = 0.5,
+        step: float = 0.0,
     ) -> None:
         self._model = model
         self._class_count = len(class_set.names)
         self._class_set = class_set
         self._output = output
         self._threshold = threshold
+        self._step = step
         self._reading: _Reading | None = None
         self._shape: tuple[int, ...] | None = None
         self._wide = self._class_count > VOID_8
@@ -189,7 +193,7 @@ class AnswerDecoder:
             return _Reading("independent", within, self._assumed(low, high, taken))
         if not within:
             return _Reading("exclusive", False, self._assumed(low, high, "logits"))
-        if np.abs(grid.sum(axis=2) - 1).max() <= _TOLERANCE:
+        if np.abs(grid.sum(axis=2) - 1).max() <= sum_tolerance(grid.shape[2], self._step):
             return _Reading("exclusive", True, self._assumed(low, high, "probabilities"))
         taken = "a probability of its own for each class"
         return _Reading("independent", True, self._assumed(low, high, taken))
@@ -300,6 +304,18 @@ class AnswerDecoder:
         raise ModelError(
             f"{self._model}: frame {frame_index}: got {actual}, expected {expected}{hint}"
         )
+
+
+def sum_tolerance(channels: int, step: float = 0.0) -> float:
+    """Return how far from one the sum of probabilities may be.
+
+    Parameters
+    ----------
+    channels : int
+    step : float
+        Of quantised values, each of which is off by half of it at most; 0 for floats.
+    """
+    return _TOLERANCE + channels * step / 2
 
 
 def dequantised(answer: NDArray[Any], step: float, zero: int) -> FloatArray:

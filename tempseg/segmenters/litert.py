@@ -64,9 +64,7 @@ class LiteRTSegmenter(NetworkSegmenter):
             path,
             "litert",
             port=port,
-            output=_output_port(
-                interpreter, output, port=port, ids=_ids(output, self._quantisation)
-            ),
+            output=_output_port(interpreter, output, port=port, quantisation=self._quantisation),
             sha256=hashed(Path(path), [Path(path)]),
             options=options,
         )
@@ -153,10 +151,17 @@ def _output_quantisation(output: dict[str, Any], kind: str) -> tuple[float, int]
 
 
 def _output_port(
-    interpreter: Any, output: dict[str, Any], *, port: InputPort, ids: bool
+    interpreter: Any,
+    output: dict[str, Any],
+    *,
+    port: InputPort,
+    quantisation: tuple[float, int] | None,
 ) -> OutputPort:
+    ids = _ids(output, quantisation)
     declared = output_port(_declared(output).shape, integer=ids, port=port)
-    return replace(declared, channels=_hidden_channels(interpreter, output)) if ids else declared
+    if ids:
+        return replace(declared, channels=_hidden_channels(interpreter, output))
+    return replace(declared, step=0.0 if quantisation is None else quantisation[0])
 
 
 def _ids(output: dict[str, Any], quantisation: tuple[float, int] | None) -> bool:

@@ -76,7 +76,11 @@ class NetworkSegmenter(ABC):
         self._preprocessor = self.preprocessor(replace(options, mean=mean, scale=scale))
         self._memory = PreviousMask(port.size) if port.previous_mask else None
         self._decoder = AnswerDecoder(
-            name, choice.class_set, output=options.output, threshold=options.threshold
+            name,
+            choice.class_set,
+            output=options.output,
+            threshold=options.threshold,
+            step=output.step,
         )
         self._info = SegmenterInfo(
             name,

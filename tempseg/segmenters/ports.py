@@ -80,11 +80,14 @@ class OutputPort:
         channel.
     channels_first : bool
         Whether the tensor is (1, C, h, w), not (1, h, w, C).
+    step : float
+        Of the values, where they are quantised; 0 where they are not.
     """
 
     shape: tuple[int | None, ...] | None = None
     channels: int | None = None
     channels_first: bool = False
+    step: float = 0.0
 
     def channels_last(self, answer: NDArray[Any], where: str) -> NDArray[Any]:
         """Return an answer with its channels last; `where` begins the error's message.

@@ -114,6 +114,7 @@ def test_everything_but_pictures_goes_into_json(tmp_path: Path, picture: Path) -
         ("ids.tflite", "class ids (argmax)", "argmax"),
         ("person.tflite", "foreground probability (sigmoid)", "sigmoid"),
         ("uint8.tflite", "logits", "logits"),
+        ("softmax_int8.tflite", "probabilities (softmax)", "probabilities"),
     ],
 )
 def test_tiny_models_give_what_they_give(

@@ -108,6 +108,19 @@ def test_auto_takes_rows_that_sum_to_one_for_probabilities() -> None:
     assert "taken as probabilities" in auto.assumptions[0]
 
 
+@pytest.mark.parametrize(
+    ("step", "taken"), [(1 / 256, "probabilities"), (0.0, "a probability of its own")]
+)
+def test_sums_of_quantised_probabilities_may_be_off_by_their_rounding(
+    step: float, taken: str
+) -> None:
+    values = np.rint(softmax(logits(2)) * 256).astype(np.float32) / 256
+    assert np.abs(values.sum(axis=3) - 1).max() > 1e-3
+    auto = decoder(step=step)
+    decode(auto, values)
+    assert f"taken as {taken}" in auto.assumptions[0]
+
+
 def test_auto_takes_wide_values_for_logits() -> None:
     auto = decoder()
     decode(auto, logits(5))

@@ -63,6 +63,13 @@ def test_quantised_models_agree_with_the_float_model(tiny: TinyModels, name: str
     np.testing.assert_allclose(rough, exact, atol=0.02)
 
 
+def test_a_quantised_softmax_is_read_as_probabilities(tiny: TinyModels) -> None:
+    noise = np.random.default_rng(7).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    segmenter = LiteRTSegmenter(tiny.path("softmax_int8.tflite"), RGB)
+    segmenter.segment(Frame.from_image(noise))
+    assert any("taken as probabilities" in told for told in segmenter.info.assumptions)
+
+
 def test_one_channel_becomes_background_and_person(tiny: TinyModels) -> None:
     segmenter = LiteRTSegmenter(tiny.path("person.tflite"))
     scores = segmenter.segment(FRAME).scores

@@ -149,6 +149,12 @@ def make_tiny_models(folder: Path) -> TinyModels:
         convert("nan.tflite", lambda image: model.logits(image) / 0.0 * 0.0, fixed)
         convert("int8.tflite", model.logits, fixed, int8=tf.int8)
         convert("uint8.tflite", model.logits, fixed, int8=tf.uint8)
+        convert(
+            "softmax_int8.tflite",
+            lambda image: tf.nn.softmax(model.logits(image)),
+            fixed,
+            int8=tf.int8,
+        )
         constants = convert_variables_to_constants_v2(traced(model.logits, fixed))
         graph = constants.graph.as_graph_def()
         (folder / "graph.pb").write_bytes(graph.SerializeToString())
