@@ -26,8 +26,8 @@ it is not known how much is usual: where little is, the second keyframe would co
 class SharePolicy:
     """Spend a budget of keyframes evenly in doubt; what quiet stretches save, busy ones get.
 
-    At no time have there been more keyframes than `share` of the frames so far, and two; but
-    every shot has one, and no frame waits longer than the longest interval.
+    At no time have more keyframes been asked for than `share` of the frames seen by then, and two;
+    but every shot has one, and no frame waits longer than the longest interval.
 
     Parameters
     ----------
