@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,13 @@ class KerasSegmenter(NetworkSegmenter):
     def __init__(self, path: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         name = str(path)
         keras, loaded = _load(name, options.threads)
-        inputs, outputs = loaded.inputs, loaded.outputs
+        inputs = loaded.inputs
         if len(inputs) != 1:
             found = ", ".join(f"{taken.name} {taken.shape}" for taken in inputs)
             raise ModelError(
                 f"{name}: takes {len(inputs)} inputs ({found}), expected one: an RGB image"
             )
-        # Layers may share a name only in models of several parts; the first is meant then.
-        named = dict(zip(reversed(loaded.output_names), reversed(outputs), strict=True))
+        named = _outputs(loaded)
         chosen = named[pick(name, named, options.output_name)]
         # Only what leads to the wanted output is computed.
         self._model = keras.Model(inputs, chosen)
@@ -87,11 +87,24 @@ def keras_interface(name: str, options: SegmenterOptions = _DEFAULTS) -> Interfa
         When the file cannot be read, or asks for code of its own to be run.
     """
     _, loaded = _load(name, options.threads)
-    outputs = zip(loaded.output_names, loaded.outputs, strict=True)
     return Interface(
         tuple(_declared(str(taken.name), taken) for taken in loaded.inputs),
-        tuple(_declared(str(key), given) for key, given in outputs),
+        tuple(_declared(name, given) for name, given in _outputs(loaded).items()),
     )
+
+
+def _outputs(loaded: Any) -> dict[str, Any]:
+    """Return the outputs by the keys the model gives them, else by their layers' names."""
+    keyed = loaded.output
+    if isinstance(keyed, dict) and all(hasattr(given, "shape") for given in keyed.values()):
+        return {str(key): given for key, given in keyed.items()}
+    named: dict[str, Any] = {}
+    for layer, given in zip(loaded.output_names, loaded.outputs, strict=True):
+        # All outputs of a model inside this one have that model's name.
+        numbered = (f"{layer}_{number}" for number in count(1))
+        name = layer if layer not in named else next(n for n in numbered if n not in named)
+        named[name] = given
+    return named
 
 
 def _declared(name: str, tensor: Any) -> Declared:
@@ -128,4 +141,7 @@ def _load(name: str, threads: int | None) -> tuple[Any, Any]:
             f"{name}: declares neither input nor output; save it as a functional model, "
             "or after its first call"
         )
+    if not hasattr(loaded, "output_names"):
+        # A Sequential model names its output only as a functional one.
+        loaded = keras.Model(loaded.inputs, loaded.outputs)
     return keras, loaded

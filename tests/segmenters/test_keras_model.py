@@ -9,6 +9,7 @@ import pytest
 
 from tempseg.errors import ModelError
 from tempseg.segmenters import KerasSegmenter, LiteRTSegmenter, SegmenterOptions
+from tempseg.segmenters.keras_model import keras_interface
 from tempseg.types import Frame
 from tests.segmenters.tiny import TinyModels, colour_frame
 
@@ -17,7 +18,7 @@ NAMES = ("red", "green", "blue")
 RGB = SegmenterOptions(classes=NAMES)
 
 
-@pytest.mark.parametrize("name", ["logits.keras", "logits.h5"])
+@pytest.mark.parametrize("name", ["logits.keras", "logits.h5", "sequential.keras", "sequential.h5"])
 def test_either_format_gives_the_converted_models_scores(tiny: TinyModels, name: str) -> None:
     mine = KerasSegmenter(tiny.path(name), RGB).segment(FRAME).scores
     converted = LiteRTSegmenter(tiny.path("logits.tflite"), RGB).segment(FRAME).scores
@@ -40,6 +41,16 @@ def test_an_output_is_chosen_by_its_layers_name(tiny: TinyModels) -> None:
     assert scores.shape == (4, 6, 3)
 
 
+@pytest.mark.parametrize(("model", "name"), [("keyed.keras", "coarse"), ("nested.keras", "net_1")])
+def test_every_output_has_a_name_of_its_own(tiny: TinyModels, model: str, name: str) -> None:
+    options = SegmenterOptions(classes=NAMES, output_name=name)
+    scores = KerasSegmenter(tiny.path(model), options).segment(FRAME).scores
+    assert scores is not None
+    assert scores.shape == (4, 6, 3)
+    shapes = {given.name: given.shape for given in keras_interface(str(tiny.path(model))).outputs}
+    assert shapes[name] == (None, 4, 6, 3)
+
+
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_code_inside_a_model_is_not_run(tiny: TinyModels, suffix: str) -> None:
     told = rf"lambda\.{suffix}: holds Python code \(a Lambda layer\), which is not run"
@@ -51,6 +62,8 @@ def test_code_inside_a_model_is_not_run(tiny: TinyModels, suffix: str) -> None:
     ("name", "told"),
     [
         ("two_outputs.keras", r"several outputs.*\['half', 'logits'\]"),
+        ("keyed.keras", r"several outputs.*\['coarse', 'fine'\]"),
+        ("nested.keras", r"several outputs.*\['net', 'net_1'\]"),
         ("two_inputs.keras", "takes 2 inputs"),
         ("open.keras", r"any size.*set segmenter\.input_size"),
         ("only.weights.h5", r"holds weights alone; save the whole model"),

@@ -36,3 +36,10 @@ def write_all_keras(folder: Path, weights: np.ndarray, size: tuple[int, int]) ->
     other = keras.Input((*size, 3), name="other")
     both = keras.layers.Add()([fixed, other])
     keras.Model([fixed, other], coloured(both)).save(folder / "two_inputs.keras")
+    single = keras.Sequential([fixed, model.get_layer("logits")])
+    for suffix in ("keras", "h5"):
+        single.save(folder / f"sequential.{suffix}")
+    keras.Model(fixed, {"fine": logits, "coarse": half}).save(folder / "keyed.keras")
+    inner = keras.Model(fixed, [logits, half], name="net")
+    outer = image(*size, 3)
+    keras.Model(outer, inner(outer)).save(folder / "nested.keras")
