@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tempseg.errors import ConfigError, ModelError
 from tempseg.segmenters.answers import AnswerDecoder, OutputKind
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
+from tempseg.segmenters.ports import covers
 from tempseg.types import Frame, Placement, Prediction, SegmenterInfo, UInt8Array
 
 __all__ = ["CallableSegmenter", "imported_function"]
@@ -114,6 +115,17 @@ class CallableSegmenter:
             self._refuse(frame, type(returned).__name__, _EXPECTED)
         if returned.ndim not in (2, 3) or returned.size == 0 or returned.dtype.kind not in "iubf":
             self._refuse(frame, f"{returned.dtype} {returned.shape}", _EXPECTED)
+        # Any grid will do, but where the last two sides alone lie over the frame they are one.
+        if (
+            returned.ndim == 3
+            and covers(returned.shape[1:], frame.size)
+            and not covers(returned.shape[:2], frame.size)
+        ):
+            self._refuse(
+                frame,
+                f"{returned.dtype} {returned.shape}",
+                "labels (h, w) or scores (h, w, C): channels last, and no batch",
+            )
         placement = Placement.stretch((returned.shape[0], returned.shape[1]), frame.size)
         return self._decoded(returned, placement, frame)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tempseg.errors import ModelError
 from tempseg.segmenters.answers import AnswerDecoder, OutputKind
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
-from tempseg.segmenters.ports import InputPort, OutputPort
+from tempseg.segmenters.ports import InputPort, OutputPort, require_grid
 from tempseg.segmenters.preprocessing import Preprocessor, onto_grid
 from tempseg.segmenters.previous_mask import PreviousMask
 from tempseg.types import FloatArray, Frame, Placement, Prediction, SegmenterInfo, UInt8Array
@@ -61,6 +61,8 @@ class NetworkSegmenter(ABC):
                 "input: pixels scaled to [-1, 1]; set segmenter.mean and segmenter.scale "
                 "if that is wrong: value = (pixel - mean) * scale"
             )
+        if output.shape is not None:
+            require_grid(output.shape, port.size, name, channels_first=output.channels_first)
         channels = output.channels
         choice = choose_classes(options, path=path, channels=channels)
         count, names = max(channels or 0, 2 if channels == 1 else 0), len(choice.class_set.names)
@@ -127,6 +129,7 @@ class NetworkSegmenter(ABC):
                 f"{where}: got one answer of {answers.shape}, expected {len(frames)}; "
                 "remove segmenter.batch"
             )
+        require_grid(answers[:1].shape, self._port.size, where)
         return [
             self._decoder.decode(
                 answer[None],
@@ -211,6 +214,7 @@ class NetworkSegmenter(ABC):
         prepared, placement = preprocessor.prepare(image)
         values: NDArray[Any] = prepared if mask is None else np.dstack((prepared, mask))
         answer = self._output.channels_last(self._infer(self._port.tensor(values), where), where)
+        require_grid(answer.shape, self._port.size, where)
         return answer, _onto_answer(placement, preprocessor, answer)
 
     def forget(self) -> None:

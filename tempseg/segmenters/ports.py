@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,15 @@ from numpy.typing import NDArray
 from tempseg.errors import ModelError
 from tempseg.segmenters.options import SegmenterOptions
 
-__all__ = ["InputPort", "OutputPort", "input_port", "output_port", "pick"]
+__all__ = [
+    "InputPort",
+    "OutputPort",
+    "covers",
+    "input_port",
+    "output_port",
+    "pick",
+    "require_grid",
+]
 
 Shape = Sequence[int | None]
 
@@ -184,12 +193,56 @@ def output_port(shape: Shape | None, *, integer: bool, port: InputPort) -> Outpu
         return OutputPort(channels_first=port.channels_first)
     channels_first = False
     if len(shape) == 4:
-        first, last = (_covers(shape[place : place + 2], port.size) for place in (2, 1))
+        first, last = (covers(shape[place : place + 2], port.size) for place in (2, 1))
         channels_first = first if first != last else port.channels_first
     channels = 1
     if len(shape) == 4:
         channels = shape[1 if channels_first else 3] or 0
     return OutputPort(tuple(shape), None if integer else channels or None, channels_first)
+
+
+def require_grid(
+    shape: Shape, size: tuple[int, int], where: str, *, channels_first: bool = False
+) -> None:
+    """Refuse an output that is no grid over the input: a classifier's, a detector's, a flat one's.
+
+    Parameters
+    ----------
+    shape : sequence of int or None
+        Declared or given; an open side may be anything.
+    size : (int, int)
+        Height and width of the input.
+    where : str
+        Begins the error's message.
+    channels_first : bool
+        Of an output with four sides.
+
+    Raises
+    ------
+    ModelError
+        When the output cannot be a picture of the input.
+    """
+    if _may_be_grid(shape, size, channels_first=channels_first):
+        return
+    in_a_row = any(side and side % math.prod(size) == 0 for side in shape[1:])
+    fix = (
+        "its pixels are in a row, reshape them to one of these before the export"
+        if in_a_row
+        else "give a segmentation model, or name another output in segmenter.output_name"
+    )
+    raise ModelError(
+        f"{where}: its output is {_told(shape)}, expected a grid over the {size[1]}x{size[0]} "
+        "input: [1, height, width, classes], [1, classes, height, width] or [1, height, width]; "
+        f"{fix}"
+    )
+
+
+def covers(grid: Shape, size: tuple[int, int]) -> bool:
+    """Return whether a grid has a picture's aspect, but for rounding; open sides may have any."""
+    rows, columns = grid
+    if rows is None or columns is None:
+        return rows in (None, size[0]) and columns in (None, size[1])
+    return abs(columns * size[0] - rows * size[1]) <= max(size)
 
 
 def pick(model: str, names: Iterable[str], wanted: str | None) -> str:
@@ -233,12 +286,20 @@ def _size(
     return sides[0], sides[1]
 
 
-def _covers(grid: Shape, size: tuple[int, int]) -> bool:
-    """Return whether a grid has the input's aspect, but for rounding; open sides may have any."""
-    rows, columns = grid
-    if rows is None or columns is None:
-        return rows in (None, size[0]) and columns in (None, size[1])
-    return abs(columns * size[0] - rows * size[1]) <= max(size)
+def _may_be_grid(shape: Shape, size: tuple[int, int], *, channels_first: bool) -> bool:
+    if len(shape) == 4:
+        rows, columns = shape[2:4] if channels_first else shape[1:3]
+        if rows is None or columns is None:
+            return True
+        # Four sides leave no doubt which are the grid's, and some networks enlarge to one size
+        # whatever they are given. A single cell is what classifiers that pool end in.
+        aspect = (columns * size[0]) / (rows * size[1]) if rows else 0
+        return 0.5 <= aspect <= 2 and (max(rows, columns) > 1 or max(size) == 1)
+    if len(shape) == 3:
+        grid = shape[1:] if shape[0] in (None, 1) else shape[:2]
+        return None in grid or covers(grid, size)
+    # Of two sides an open one is a batch's as a rule, and the other must be the input's.
+    return len(shape) == 2 and covers(shape, size)
 
 
 def _fits(shape: Shape, declared: Shape) -> bool:

@@ -95,6 +95,8 @@ def test_what_a_function_raises_is_told_in_one_line() -> None:
         (np.array([["a"]]), r"got <U1 \(1, 1\), expected labels"),
         (np.zeros(5, np.uint8), r"got uint8 \(5,\), expected labels"),
         (np.zeros((4, 6, 3), np.uint8), "got 3 channels of uint8, expected one id a pixel"),
+        (np.zeros((3, 16, 24)), r"got float64 \(3, 16, 24\), expected .*channels last"),
+        (np.zeros((1, 8, 12)), r"got float64 \(1, 8, 12\), expected .*no batch"),
         (np.full((4, 6), 3), "got id 3, expected 0 to 2"),
         (np.full((4, 6, 3), np.nan), "not finite"),
         (np.full((4, 6, 4), 0.25), "got 4 channels, expected at most the 3 classes"),

@@ -51,6 +51,14 @@ def test_every_output_has_a_name_of_its_own(tiny: TinyModels, model: str, name: 
     assert shapes[name] == (None, 4, 6, 3)
 
 
+def test_an_undeclared_answer_that_is_no_grid_is_refused(tiny: TinyModels) -> None:
+    segmenter = KerasSegmenter(
+        tiny.path("open_flat.keras"), SegmenterOptions(classes=NAMES, input_size=(10, 6))
+    )
+    with pytest.raises(ModelError, match=r"frame 41: its output is \[1, 60, 3\], .*reshape"):
+        segmenter.segment(FRAME)
+
+
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_code_inside_a_model_is_not_run(tiny: TinyModels, suffix: str) -> None:
     told = rf"lambda\.{suffix}: holds Python code \(a Lambda layer\), which is not run"
@@ -65,6 +73,8 @@ def test_code_inside_a_model_is_not_run(tiny: TinyModels, suffix: str) -> None:
         ("keyed.keras", r"several outputs.*\['coarse', 'fine'\]"),
         ("nested.keras", r"several outputs.*\['net', 'net_1'\]"),
         ("two_inputs.keras", "takes 2 inputs"),
+        ("flat.keras", r"\[any, 96, 3\], expected a grid over the 12x8 input.*reshape"),
+        ("pooled.keras", r"\[any, 3\], expected a grid over the 12x8 input"),
         ("open.keras", r"any size.*set segmenter\.input_size"),
         ("only.weights.h5", r"holds weights alone; save the whole model"),
         ("missing.keras", "no such file"),

@@ -7,7 +7,7 @@ import pytest
 
 from tempseg.errors import ModelError
 from tempseg.segmenters.options import SegmenterOptions
-from tempseg.segmenters.ports import InputPort, OutputPort, input_port, output_port
+from tempseg.segmenters.ports import InputPort, OutputPort, input_port, output_port, require_grid
 
 NONE = SegmenterOptions()
 
@@ -90,3 +90,44 @@ def test_an_answer_may_have_any_size_that_was_left_open(
 ) -> None:
     answer = np.zeros((1, 8, 12, 3))
     assert OutputPort(declared).channels_last(answer, "net") is answer
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1000),
+        (None, 1000),
+        (1, 1, 1, 1000),
+        (1, 250, 4),
+        (1, 1917, 1, 4),
+        (1, 6144, 5),
+        (1, 30720),
+        (5, 64, 96),
+        (1000,),
+    ],
+)
+def test_what_is_no_grid_over_the_input_is_refused(shape: tuple[int | None, ...]) -> None:
+    told = r"net: its output is \[.*\], expected a grid over the 96x64 input: \[1, height, width"
+    with pytest.raises(ModelError, match=told):
+        require_grid(shape, (64, 96), "net")
+
+
+def test_an_output_in_a_row_is_to_be_reshaped() -> None:
+    with pytest.raises(ModelError, match="in a row, reshape"):
+        require_grid((1, 6144, 5), (64, 96), "net")
+
+
+@pytest.mark.parametrize("stride", [1, 4, 8, 16, 32])
+@pytest.mark.parametrize("rounded", [np.floor, np.ceil])
+@pytest.mark.parametrize("size", [(64, 96), (257, 513), (360, 641), (66, 95)])
+def test_a_grid_at_any_stride_is_taken(
+    size: tuple[int, int], rounded: np.ufunc, stride: int
+) -> None:
+    rows, columns = (int(rounded(side / stride)) for side in size)
+    for shape in ((1, rows, columns), (rows, columns), (1, rows, columns, 21), (1, None, None)):
+        require_grid(shape, size, "net")
+    require_grid((1, 21, rows, columns), size, "net", channels_first=True)
+
+
+def test_four_sides_may_be_of_another_aspect() -> None:
+    require_grid((1, 513, 513, 21), (360, 640), "net")

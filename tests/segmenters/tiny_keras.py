@@ -43,3 +43,7 @@ def write_all_keras(folder: Path, weights: np.ndarray, size: tuple[int, int]) ->
     inner = keras.Model(fixed, [logits, half], name="net")
     outer = image(*size, 3)
     keras.Model(outer, inner(outer)).save(folder / "nested.keras")
+    flat = keras.layers.Reshape((-1, 3))
+    keras.Model(fixed, flat(logits)).save(folder / "flat.keras")
+    keras.Model(open_image, flat(coloured(open_image))).save(folder / "open_flat.keras")
+    keras.Model(fixed, keras.layers.GlobalAveragePooling2D()(logits)).save(folder / "pooled.keras")
