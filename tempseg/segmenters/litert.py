@@ -55,7 +55,7 @@ class LiteRTSegmenter(NetworkSegmenter):
             quantisation=_quantisation(taken),
         )
         _allocate(name, interpreter, int(taken["index"]), port.shape)
-        output = _chosen_output(name, interpreter, options.output_name)
+        output = _chosen_output(name, interpreter, options)
         self._interpreter = interpreter
         self._input_index = int(taken["index"])
         self._output_index = int(output["index"])
@@ -128,13 +128,35 @@ def _allocate(name: str, interpreter: Any, index: int, shape: tuple[int, ...]) -
         ) from error
 
 
-def _chosen_output(name: str, interpreter: Any, wanted: str | None) -> dict[str, Any]:
+def _chosen_output(name: str, interpreter: Any, options: SegmenterOptions) -> dict[str, Any]:
     outputs = {str(o["name"]): o for o in interpreter.get_output_details()}
-    if wanted is not None and wanted not in outputs:
-        for signature in interpreter.get_signature_list():
-            runner = interpreter.get_signature_runner(signature)
-            outputs.update(runner.get_output_details())
-    return dict(outputs[pick(name, outputs, wanted)])
+    signatures = {key: _run_outputs(interpreter, key) for key in interpreter.get_signature_list()}
+    run = sorted(key for key, found in signatures.items() if found)
+    fix = f"set segmenter.signature to one of {run}" if run else "remove segmenter.signature"
+    if options.signature in signatures and options.signature not in run:
+        raise ModelError(
+            f"{name}: signature {options.signature!r} is not in the file's first graph, which "
+            f"alone is run; convert it to a file of its own, or {fix}"
+        )
+    if options.signature not in (*signatures, _DEFAULTS.signature):
+        raise ModelError(f"{name}: has no signature {options.signature!r}; {fix}")
+    if options.output_name is not None and options.output_name not in outputs:
+        for key in run:
+            outputs.update(signatures[key])
+    return dict(outputs[pick(name, outputs, options.output_name)])
+
+
+def _run_outputs(interpreter: Any, signature: str) -> dict[str, Any]:
+    """Return a signature's outputs by name; none where a graph other than the first gives them."""
+    runner = interpreter.get_signature_runner(signature)
+    first = (interpreter.get_input_details(), interpreter.get_output_details())
+    own = (runner.get_input_details().values(), runner.get_output_details().values())
+    # Each graph numbers its tensors anew, and only names tell them apart.
+    known, asked = (
+        {(str(detail["name"]), int(detail["index"])) for part in parts for detail in part}
+        for parts in (first, own)
+    )
+    return dict(runner.get_output_details()) if asked <= known else {}
 
 
 def _quantisation(detail: dict[str, Any]) -> tuple[float, int] | None:

@@ -94,6 +94,28 @@ def test_an_output_is_chosen_by_name(tiny: TinyModels) -> None:
     np.testing.assert_array_equal(classes_of(prediction), colour_ids(SIZE))
 
 
+def test_a_signature_of_the_graph_that_runs_names_its_outputs(tiny: TinyModels) -> None:
+    options = SegmenterOptions(classes=RGB.classes, signature="ids", output_name="ids")
+    prediction = LiteRTSegmenter(tiny.path("two_signatures.tflite"), options).segment(FRAME)
+    np.testing.assert_array_equal(prediction.labels, colour_ids(SIZE))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "told"),
+    [
+        ("two_signatures", {}, r"'serving_default' is not in .*first graph.*one of \['ids'\]"),
+        ("two_signatures", {"signature": "no"}, r"no signature 'no'; set .* one of \['ids'\]"),
+        ("two_signatures", {"signature": "ids", "output_name": "logits"}, "no output 'logits'"),
+        ("logits", {"signature": "ids"}, r"no signature 'ids'; remove segmenter\.signature"),
+    ],
+)
+def test_a_signature_that_is_not_run_is_refused(
+    tiny: TinyModels, model: str, options: dict[str, str], told: str
+) -> None:
+    with pytest.raises(ModelError, match=rf"{model}\.tflite: .*{told}"):
+        LiteRTSegmenter(tiny.path(f"{model}.tflite"), SegmenterOptions(**options))  # type: ignore[arg-type]
+
+
 def test_an_unknown_output_is_refused(tiny: TinyModels) -> None:
     with pytest.raises(ModelError, match="no output 'masks'"):
         LiteRTSegmenter(tiny.path("logits.tflite"), SegmenterOptions(output_name="masks"))

@@ -146,6 +146,10 @@ def make_tiny_models(folder: Path) -> TinyModels:
             lambda image: (model.logits(image), tf.argmax(model.logits(image), -1)),
             fixed,
         )
+        several = tf.lite.TFLiteConverter.from_saved_model(
+            str(folder / "fixed"), signature_keys=["ids", "serving_default"]
+        )
+        (folder / "two_signatures.tflite").write_bytes(several.convert())
         convert("nan.tflite", lambda image: model.logits(image) / 0.0 * 0.0, fixed)
         convert("int8.tflite", model.logits, fixed, int8=tf.int8)
         convert("uint8.tflite", model.logits, fixed, int8=tf.uint8)
