@@ -15,7 +15,7 @@ from tempseg.segmenters.declarations import Declared, Interface
 from tempseg.segmenters.native_log import quiet_native_log
 from tempseg.segmenters.network import NetworkSegmenter, available_threads, hashed
 from tempseg.segmenters.options import SegmenterOptions
-from tempseg.segmenters.ports import InputPort, OutputPort, input_port, output_port, pick
+from tempseg.segmenters.ports import input_port, output_port, pick
 
 __all__ = ["LiteRTSegmenter", "litert_interface"]
 
@@ -60,11 +60,18 @@ class LiteRTSegmenter(NetworkSegmenter):
         self._input_index = int(taken["index"])
         self._output_index = int(output["index"])
         self._quantisation = _output_quantisation(output, options.output)
+        ids = np.dtype(output["dtype"]).kind != "f" and self._quantisation is None
+        given = output_port(_declared(output).shape, integer=ids, port=port)
+        if ids and options.classes == "auto":
+            # A guess, and so no reason to refuse the classes that config names.
+            given = replace(given, channels=_hidden_channels(interpreter, output))
+        if self._quantisation is not None:
+            given = replace(given, step=self._quantisation[0])
         super().__init__(
             path,
             "litert",
             port=port,
-            output=_output_port(interpreter, output, port=port, quantisation=self._quantisation),
+            output=given,
             sha256=hashed(Path(path), [Path(path)]),
             options=options,
         )
@@ -170,24 +177,6 @@ def _output_quantisation(output: dict[str, Any], kind: str) -> tuple[float, int]
     if kind == "argmax" or quantisation == (1.0, 0) or output["dtype"] == np.float32:
         return None
     return quantisation
-
-
-def _output_port(
-    interpreter: Any,
-    output: dict[str, Any],
-    *,
-    port: InputPort,
-    quantisation: tuple[float, int] | None,
-) -> OutputPort:
-    ids = _ids(output, quantisation)
-    declared = output_port(_declared(output).shape, integer=ids, port=port)
-    if ids:
-        return replace(declared, channels=_hidden_channels(interpreter, output))
-    return replace(declared, step=0.0 if quantisation is None else quantisation[0])
-
-
-def _ids(output: dict[str, Any], quantisation: tuple[float, int] | None) -> bool:
-    return np.dtype(output["dtype"]).kind != "f" and quantisation is None
 
 
 def _hidden_channels(interpreter: Any, output: dict[str, Any]) -> int | None:

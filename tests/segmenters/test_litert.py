@@ -161,6 +161,13 @@ def test_too_few_class_names_are_refused(tiny: TinyModels) -> None:
         LiteRTSegmenter(tiny.path("logits.tflite"), SegmenterOptions(classes="binary"))
 
 
+def test_named_classes_stand_against_a_count_guessed_inside(tiny: TinyModels) -> None:
+    path = tiny.path("features_ids.tflite")
+    assert "6 channels" in " ".join(LiteRTSegmenter(path).info.assumptions)
+    labels = LiteRTSegmenter(path, RGB).segment(FRAME).labels
+    np.testing.assert_array_equal(labels, colour_ids(SIZE))
+
+
 def test_not_a_number_is_refused_with_the_frame(tiny: TinyModels) -> None:
     frame = Frame.from_image(colour_frame(), index=41)
     with pytest.raises(ModelError, match=r"nan\.tflite: frame 41: .*not finite"):

@@ -123,6 +123,14 @@ def make_tiny_models(folder: Path) -> TinyModels:
         convert("logits.tflite", model.logits, fixed)
         convert("softmax.tflite", lambda image: tf.nn.softmax(model.logits(image)), fixed)
         convert("ids.tflite", lambda image: tf.argmax(model.logits(image), -1), fixed)
+        convert(
+            "features_ids.tflite",
+            # As large as the answer, and of six channels that are no classes.
+            lambda image: tf.argmax(
+                model.logits(tf.nn.relu(tf.concat([image, -image], -1))[..., :3]), -1
+            ),
+            fixed,
+        )
         convert("half.tflite", lambda image: model.logits(image)[:, ::2, ::2], fixed)
         convert("person.tflite", lambda image: tf.sigmoid(model.logits(image)[..., :1]), fixed)
         convert("dynamic.tflite", model.logits, spec(1, None, None, 3))
