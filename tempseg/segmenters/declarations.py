@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Declared", "Interface", "onnx_declarations", "placeholders"]
+__all__ = ["Declared", "Interface", "onnx_data_files", "onnx_declarations", "placeholders"]
 
 _ONNX_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16"}
 _TENSORFLOW_TYPES = {1: "float32", 4: "uint8", 6: "int8", 3: "int32", 9: "int64", 19: "float16"}
@@ -58,6 +58,19 @@ def onnx_declarations(data: bytes) -> tuple[list[Declared], list[Declared]]:
     return [value for value in inputs if value.name not in fixed], outputs
 
 
+def onnx_data_files(data: bytes) -> list[str]:
+    """Return the files that hold weights of an ONNX file, relative to its folder, in name order.
+
+    Raises
+    ------
+    ValueError
+        When the bytes are no such file.
+    """
+    tensors = _onnx_tensors(_one(memoryview(data), 7))
+    entries = (entry for tensor in tensors for entry in _all(tensor, 13))
+    return sorted({_text(entry, 2) for entry in entries if _text(entry, 1) == "location"})
+
+
 def placeholders(data: bytes) -> list[Declared]:
     """Return the inputs of a TensorFlow graph.
 
@@ -72,6 +85,16 @@ def placeholders(data: bytes) -> list[Declared]:
     if not nodes:
         raise ValueError("holds no graph")
     return [_placeholder(node) for node in nodes if _text(node, 2) == "Placeholder"]
+
+
+def _onnx_tensors(graph: memoryview) -> Iterator[memoryview]:
+    """Yield a graph's weights: initializers, and those in its nodes and the graphs inside them."""
+    yield from _all(graph, 5)
+    for node in _all(graph, 1):
+        for attribute in _all(node, 5):
+            yield from _all(attribute, 5)
+            for inner in _all(attribute, 6):
+                yield from _onnx_tensors(inner)
 
 
 def _onnx_value(value: memoryview) -> Declared:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
-from tempseg.segmenters.declarations import Declared, Interface
+from tempseg.segmenters.declarations import Declared, Interface, onnx_data_files
 from tempseg.segmenters.network import NetworkSegmenter, available_threads, hashed
 from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.ports import input_port, output_port, pick
 
-__all__ = ["OnnxSegmenter", "onnx_interface"]
+__all__ = ["OnnxSegmenter", "onnx_hash", "onnx_interface"]
 
 _DEFAULTS = SegmenterOptions()
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)": "int8"}
@@ -68,7 +68,7 @@ class OnnxSegmenter(NetworkSegmenter):
                 integer="float" not in given.type and "double" not in given.type,
                 port=port,
             ),
-            sha256=hashed(Path(path), [Path(path)]),
+            sha256=onnx_hash(Path(path)),
             options=options,
         )
 
@@ -95,6 +95,12 @@ def onnx_interface(name: str) -> Interface:
     return Interface(
         tuple(map(_declared, session.get_inputs())), tuple(map(_declared, session.get_outputs()))
     )
+
+
+def onnx_hash(path: Path) -> str:
+    """Return the SHA-256 of an `.onnx` file, with those that hold its weights where it has such."""
+    weights = [path.parent / name for name in onnx_data_files(path.read_bytes())]
+    return hashed(path.parent if weights else path, [path, *weights])
 
 
 def _declared(tensor: Any) -> Declared:

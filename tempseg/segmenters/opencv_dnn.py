@@ -30,7 +30,7 @@ from tempseg.segmenters.declarations import (
 from tempseg.segmenters.litert import LiteRTSegmenter, litert_interface
 from tempseg.segmenters.native_log import quiet_native_log
 from tempseg.segmenters.network import NetworkSegmenter, hashed
-from tempseg.segmenters.onnx import OnnxSegmenter
+from tempseg.segmenters.onnx import OnnxSegmenter, onnx_hash
 from tempseg.segmenters.options import SegmenterOptions
 from tempseg.segmenters.ports import input_port, output_port, pick
 from tempseg.types import UInt8Array
@@ -94,7 +94,7 @@ class OpenCvSegmenter(NetworkSegmenter):
             "opencv",
             port=fed,
             output=output_port(given.shape, integer="float" not in given.dtype, port=port),
-            sha256=hashed(Path(path).parent if files.text_graph else Path(path), files.all),
+            sha256=files.sha256(),
             options=options,
         )
         self._compare(_reference(name, options))
@@ -144,6 +144,12 @@ class _Files:
     suffix: str
     text_graph: str
     all: tuple[Path, ...]
+
+    def sha256(self) -> str:
+        """Return the hash of all that the model is read from."""
+        if self.suffix == ".onnx":
+            return onnx_hash(self.all[0])
+        return hashed(self.all[0].parent if self.text_graph else self.all[0], self.all)
 
 
 def opencv_interface(name: str) -> Interface:

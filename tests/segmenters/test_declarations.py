@@ -8,7 +8,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tempseg.segmenters.declarations import Declared, onnx_declarations, placeholders
+from tempseg.segmenters.declarations import (
+    Declared,
+    onnx_data_files,
+    onnx_declarations,
+    placeholders,
+)
 from tests.segmenters.tiny import TinyModels
 
 
@@ -44,6 +49,23 @@ def test_weights_listed_as_inputs_are_none(tmp_path: Path) -> None:
     )
     inputs, _ = onnx_declarations(helper.make_model(graph).SerializeToString())
     assert [taken.name for taken in inputs] == ["image"]
+
+
+def test_weights_in_files_of_their_own_are_found_at_any_depth() -> None:
+    def outside(location: str) -> onnx.TensorProto:
+        tensor = TensorProto(name=location, data_location=TensorProto.EXTERNAL)
+        tensor.external_data.add(key="location", value=location)
+        tensor.external_data.add(key="offset", value="16")
+        return tensor
+
+    inner = helper.make_graph([], "inner", [], [], [outside("deep/b.bin")])
+    nodes = [
+        helper.make_node("Constant", [], ["constant"], value=outside("a.bin")),
+        helper.make_node("If", ["constant"], ["out"], then_branch=inner, else_branch=inner),
+    ]
+    graph = helper.make_graph(nodes, "outer", [], [], [outside("c.bin"), outside("a.bin")])
+    found = onnx_data_files(helper.make_model(graph).SerializeToString())
+    assert found == ["a.bin", "c.bin", "deep/b.bin"]
 
 
 def test_a_graph_tells_its_placeholders(tiny: TinyModels) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from tempseg.errors import ModelError
@@ -93,3 +95,25 @@ def test_a_missing_package_is_told_with_the_line_that_installs_it(
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModelError, match=r"first\.onnx: .*pip install 'tempseg\[onnx\]'"):
         OnnxSegmenter(tiny.path("first.onnx"))
+
+
+def test_the_hash_is_the_files(tiny: TinyModels) -> None:
+    path = tiny.path("first.onnx")
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert OnnxSegmenter(path).info.sha256 == expected
+
+
+def test_the_hash_follows_weights_in_a_file_of_their_own(tiny: TinyModels, tmp_path: Path) -> None:
+    path = tmp_path / "apart.onnx"
+    onnx.save(
+        onnx.load(tiny.path("first.onnx")),
+        path,
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    before = OnnxSegmenter(path).info.sha256
+    assert OnnxSegmenter(path).info.sha256 == before
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(weights.read_bytes()[::-1])
+    assert OnnxSegmenter(path).info.sha256 != before
