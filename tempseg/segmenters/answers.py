@@ -174,6 +174,18 @@ class AnswerDecoder:
                 f"at most the {self._class_count} classes of {self._class_set.name}",
                 "set segmenter.classes",
             )
+        reading = self._read_values(grid)
+        if one_channel and reading.kind != "ids" and self._class_count < 2:
+            self._refuse(
+                frame_index,
+                "one channel, which tells 2 classes apart",
+                f"at most the {self._class_count} classes of {self._class_set.name}",
+                "set segmenter.classes, the background first",
+            )
+        return reading
+
+    def _read_values(self, grid: NDArray[Any]) -> _Reading:
+        one_channel = grid.ndim == 2
         if self._output == "logits":
             return _Reading("independent" if one_channel else "exclusive", activated=False)
         if self._output == "probabilities":

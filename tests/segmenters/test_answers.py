@@ -198,6 +198,19 @@ def test_more_channels_than_classes_are_refused() -> None:
         decode(AnswerDecoder("toy", class_set("binary")), logits(1))
 
 
+@pytest.mark.parametrize("output", ["auto", "logits", "probabilities", "sigmoid"])
+def test_one_channel_needs_two_classes(output: str) -> None:
+    told = r"one channel, which tells 2 classes apart, expected at most the 1 classes.*classes"
+    with pytest.raises(ModelError, match=told):
+        decode(decoder(1, output=output), np.full((4, 5), 0.5, np.float32))
+
+
+def test_whole_numbers_of_one_class_are_its_ids() -> None:
+    labels = decode(decoder(1), np.array([[0.0, 255.0]], np.float32)).labels
+    assert labels is not None
+    assert labels.tolist() == [[0, 255]]
+
+
 def test_probabilities_out_of_range_are_refused() -> None:
     with pytest.raises(
         ModelError, match=r"values from .* expected probabilities.*segmenter.output"
