@@ -107,6 +107,11 @@ def _signature(name: str, options: SegmenterOptions) -> tuple[Any, Any]:
     if not (Path(name) / "saved_model.pb").is_file():
         raise ModelError(f"{name}: no saved_model.pb in it; give a SavedModel's folder")
     loaded = _load(name, options.threads)
+    if not loaded.signatures:
+        raise ModelError(
+            f"{name}: has no signature, and so nothing that can be run; export it with one: "
+            "tf.saved_model.save(model, folder, signatures=function)"
+        )
     if options.signature not in loaded.signatures:
         raise ModelError(
             f"{name}: has no signature {options.signature!r}; "

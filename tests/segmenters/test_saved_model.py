@@ -38,6 +38,11 @@ def test_an_unknown_signature_is_refused_with_the_list(tiny: TinyModels) -> None
         SavedModelSegmenter(tiny.path("fixed"), SegmenterOptions(signature="predict"))
 
 
+def test_a_model_without_a_signature_is_to_be_exported_with_one(tiny: TinyModels) -> None:
+    with pytest.raises(ModelError, match=r"unsigned: has no signature, .*export it with one"):
+        SavedModelSegmenter(tiny.path("unsigned"))
+
+
 def test_one_of_several_outputs_is_chosen_by_name(tiny: TinyModels) -> None:
     options = SegmenterOptions(classes=NAMES, signature="several", output_name="half")
     scores = SavedModelSegmenter(tiny.path("fixed"), options).segment(FRAME).scores

@@ -95,6 +95,7 @@ def make_tiny_models(folder: Path) -> TinyModels:
                 ),
             },
         )
+        save(model, str(folder / "unsigned"))
         save(
             model,
             str(folder / "dynamic"),
