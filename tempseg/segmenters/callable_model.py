@@ -19,7 +19,7 @@ from tempseg.errors import ConfigError, ModelError
 from tempseg.segmenters.answers import AnswerDecoder, OutputKind
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
 from tempseg.segmenters.ports import covers
-from tempseg.types import Frame, Placement, Prediction, SegmenterInfo, UInt8Array
+from tempseg.types import VOID_8, Frame, Placement, Prediction, SegmenterInfo, UInt8Array
 
 __all__ = ["CallableSegmenter", "imported_function"]
 
@@ -34,7 +34,8 @@ class CallableSegmenter:
     The function gets RGB of its own, shape (H, W, 3), uint8, and returns one of: labels, shape
     (h, w), integers; class probabilities, shape (h, w, C), floats (logits or independent ones
     where `options.output` says so; without C, those of the foreground); or a `Prediction`. Arrays
-    cover the frame edge to edge, on any grid, the same for all frames of a size.
+    cover the frame edge to edge, on any grid, the same for all frames of a size. 255 among labels
+    is void (65535 with more than 255 classes), not a mask's foreground.
 
     Parameters
     ----------
@@ -77,6 +78,9 @@ class CallableSegmenter:
         # One a size of frame: tiles and rescaled views may get grids of their own.
         self._decoders: dict[tuple[int, int], AnswerDecoder] = {}
         self._integers: bool | None = None
+        self._perhaps_mask = self._options.output == "auto" and (
+            self._options.classes == "auto" or len(choice.class_set.names) <= 2
+        )
         self._info = SegmenterInfo(
             self._name,
             "python",
@@ -109,6 +113,13 @@ class CallableSegmenter:
         if isinstance(returned, Prediction):
             answer = returned.labels if returned.labels is not None else returned.scores
             assert answer is not None
+            for key, segment in returned.segments.items():
+                if not key == segment.segment_id == segment.class_id:
+                    self._refuse(
+                        frame,
+                        f"a segment {key} of class {segment.class_id}",
+                        "labels that are class ids; leave segments out",
+                    )
             decoded = self._decoded(answer, returned.placement, frame)
             return replace(decoded, segments=dict(returned.segments))
         if not isinstance(returned, np.ndarray):
@@ -126,6 +137,8 @@ class CallableSegmenter:
                 f"{returned.dtype} {returned.shape}",
                 "labels (h, w) or scores (h, w, C): channels last, and no batch",
             )
+        if self._perhaps_mask and returned.dtype.kind in "iu":
+            self._refuse_mask(returned, frame)
         placement = Placement.stretch((returned.shape[0], returned.shape[1]), frame.size)
         return self._decoded(returned, placement, frame)
 
@@ -147,6 +160,18 @@ class CallableSegmenter:
         return self._decoders[frame.size].decode(
             answer[None], placement=placement, frame_index=frame.index
         )
+
+    def _refuse_mask(self, labels: NDArray[Any], frame: Frame) -> None:
+        """Refuse 0 and 255 for background and foreground; any other id tells that ids are meant."""
+        if ((labels != 0) & (labels != VOID_8)).any():
+            self._perhaps_mask = False
+        elif (labels == VOID_8).any():
+            self._refuse(
+                frame,
+                f"no id but 0 and {VOID_8}, which is void",
+                "ids; return 1 for the foreground (mask > 0), or set segmenter.output = 'argmax' "
+                "if void is meant",
+            )
 
     def _refuse(self, frame: Frame, actual: str, expected: str) -> NoReturn:
         raise ModelError(f"{self._name}: frame {frame.index}: got {actual}, expected {expected}")

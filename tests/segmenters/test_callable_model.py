@@ -12,7 +12,7 @@ from PIL import Image
 import tempseg
 from tempseg.errors import ModelError, RunError
 from tempseg.segmenters import CallableSegmenter, SegmenterOptions, open_segmenter
-from tempseg.types import Frame, Placement
+from tempseg.types import Frame, Placement, Prediction, Segment
 from tests.segmenters import functions
 from tests.segmenters.tiny import colour_frame, colour_ids
 
@@ -60,6 +60,49 @@ def test_a_prediction_says_where_it_lies() -> None:
     assert prediction.placement == Placement(1, 0, 1, 0)
     assert prediction.labels is not None
     assert prediction.labels.shape == (8, 6)
+
+
+def test_a_predictions_ids_are_its_classes() -> None:
+    labels = np.full((4, 6), 2, np.uint8)
+
+    def answering(*segments: Segment) -> CallableSegmenter:
+        by_id = {segment.segment_id: segment for segment in segments}
+        prediction = Prediction(Placement(1, 0, 1, 0), labels=labels, segments=by_id)
+        return CallableSegmenter(lambda image: prediction, RGB)
+
+    assert answering(Segment(2, 2)).segment(FRAME).segments == {2: Segment(2, 2)}
+    with pytest.raises(ModelError, match=r"frame 41: got a segment 2 of class 1, expected labels"):
+        answering(Segment(2, 1)).segment(FRAME)
+
+
+@pytest.mark.parametrize("classes", ["auto", "binary"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_a_mask_of_0_and_255_is_refused(classes: str, dtype: type) -> None:
+    empty = np.zeros((4, 6), dtype)
+    answers = iter([empty, np.where(np.eye(4, 6), 255, empty)])
+    segmenter = CallableSegmenter(lambda image: next(answers), SegmenterOptions(classes=classes))
+    segmenter.segment(FRAME)
+    with pytest.raises(ModelError, match=r"no id but 0 and 255, which is void.*mask > 0"):
+        segmenter.segment(FRAME)
+
+
+@pytest.mark.parametrize(
+    ("first", "options"),
+    [
+        ([[0, 255]], RGB),
+        ([[0, 255]], SegmenterOptions(classes="binary", output="argmax")),
+        ([[0, 1]], SegmenterOptions(classes="binary")),
+    ],
+)
+def test_void_stays_void_where_ids_are_meant(
+    first: list[list[int]], options: SegmenterOptions
+) -> None:
+    answers = iter([first, [[0, 255]]])
+    segmenter = CallableSegmenter(lambda image: np.array(next(answers)), options)
+    segmenter.segment(FRAME)
+    labels = segmenter.segment(FRAME).labels
+    assert labels is not None
+    assert labels.tolist() == [[0, 255]]
 
 
 def test_a_function_may_write_into_its_pixels() -> None:
