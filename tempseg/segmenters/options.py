@@ -34,7 +34,7 @@ class SegmenterOptions:
     output_name : str or None
         Which output to read, where the model has several.
     signature : str
-        Which function of a SavedModel to call.
+        Which function of a SavedModel to call; of a LiteRT file only its first graph's is accepted.
     threshold : float
         Foreground probability at which a one-channel model's pixel becomes foreground.
     threads : int or None

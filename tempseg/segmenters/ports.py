@@ -295,11 +295,15 @@ def _may_be_grid(shape: Shape, size: tuple[int, int], *, channels_first: bool) -
         # whatever they are given. A single cell is what classifiers that pool end in.
         aspect = (columns * size[0]) / (rows * size[1]) if rows else 0
         return 0.5 <= aspect <= 2 and (max(rows, columns) > 1 or max(size) == 1)
-    if len(shape) == 3:
-        grid = shape[1:] if shape[0] in (None, 1) else shape[:2]
-        return None in grid or covers(grid, size)
-    # Of two sides an open one is a batch's as a rule, and the other must be the input's.
-    return len(shape) == 2 and covers(shape, size)
+    if len(shape) not in (2, 3):
+        return False
+    batch = len(shape) == 3 and shape[0] in (None, 1)
+    rows, columns = shape[1:] if batch else shape[:2]
+    if len(shape) == 3 and (rows is None or columns is None):
+        return True
+    # A row is what classifiers of two classes end in. Of two sides an open one is a batch's as a
+    # rule, so the other must be the input's.
+    return covers((rows, columns), size) and (1 not in (rows, columns) or 1 in size)
 
 
 def _fits(shape: Shape, declared: Shape) -> bool:

@@ -97,6 +97,8 @@ def test_an_answer_may_have_any_size_that_was_left_open(
     [
         (1, 1000),
         (None, 1000),
+        (1, 1),
+        (1, 2),
         (1, 1, 1, 1000),
         (1, 250, 4),
         (1, 1917, 1, 4),
