@@ -222,7 +222,9 @@ class VideoInfo:
     media_path : str or None
         The file whose audio belongs to the frames, where there is one.
     start_s, end_s : float or None
-        The part asked for, in seconds of presentation time.
+        The part asked for, in seconds from the first frame of the whole source.
+    origin_s : Fraction
+        That frame's presentation time.
     pixel_aspect : Fraction
         Width of an upright frame's pixels over their height.
     """
@@ -237,6 +239,7 @@ class VideoInfo:
     start_s: float | None = None
     end_s: float | None = None
     pixel_aspect: Fraction = Fraction(1)
+    origin_s: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,12 @@ class RunJoiner:
         video = self._plan.video
         audio = None
         if video.media_path is not None:
-            audio = AudioTracks(video.media_path, start_s=video.start_s, end_s=video.end_s)
+            audio = AudioTracks(
+                video.media_path,
+                start_s=video.start_s,
+                end_s=video.end_s,
+                origin_s=video.origin_s,
+            )
         # A part begins at zero, as players expect; a whole video keeps its own start.
         shift_s = self._plan.first_pts * video.time_base if video.start_s else Fraction(0)
         path = str(folder / "overlay.mp4")

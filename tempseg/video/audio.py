@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -15,7 +15,6 @@ from av.audio.stream import AudioStream
 from av.codec.context import Flags as CodecFlags
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Disposition
 
 from tempseg.video.container import demuxed, may_restart, open_input
 
@@ -49,6 +48,8 @@ class _Track:
     last_s: Fraction | None = None
     end_s: Fraction | None = None
     """Where its last packet begins and ends, once moved."""
+    over: bool = False
+    """Whether all that is to come lies after the part."""
 
 
 class AudioTracks:
@@ -68,17 +69,22 @@ class AudioTracks:
     start_s, end_s : float or None
         The part, counted from the first video frame as in `VideoInfo`. Of a part, sound begins
         with the first whole packet, at most one packet's duration after the picture.
+    origin_s : Fraction
+        Time of the first video frame.
     """
 
     def __init__(
-        self, path: str, *, start_s: float | None = None, end_s: float | None = None
+        self,
+        path: str,
+        *,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        origin_s: Fraction = Fraction(0),
     ) -> None:
         self.skipped = 0
         self._path = str(path)
         self._start_s = start_s
-        self._end_s = end_s
-        self._begin = Fraction(0)
-        self._end: Fraction | None = None
+        self._end = None if end_s is None else origin_s + Fraction(str(end_s))
         self._shift = Fraction(0)
         self._moved = [Fraction(0)]
         self._tracks: dict[int, _Track] = {}
@@ -105,16 +111,13 @@ class AudioTracks:
             return
         self._output = output
         self._shift = shift_s
-        origin = _video_origin(self._container)
-        if self._end_s is not None:
-            self._end = origin + Fraction(str(self._end_s))
         for stream in self._container.streams.audio:
             track = self._carry(stream, output)
             if track is not None:
                 self._tracks[stream.index] = track
-        if self._start_s is not None and self._tracks and not may_restart(self._container):
-            self._seek(shift_s - _RUN_UP_S)
         if self._tracks:
+            if self._start_s is not None:
+                self._seek(shift_s)
             self._packets = self._read()
             self._ahead = next(self._packets, None)
 
@@ -179,40 +182,52 @@ class AudioTracks:
     def _leave_out(self, stream: AudioStream, why: str) -> None:
         _log.warning("%s: sound stream %d is left out: %s", self._path, stream.index, why)
 
-    def _seek(self, time_s: Fraction) -> None:
+    def _seek(self, begin_s: Fraction) -> None:
+        """Go to shortly before a time, unless sound from there on would be lost."""
         assert self._container is not None
-        try:
-            self._container.seek(int(time_s * av.time_base))
-        except av.error.FFmpegError:
-            # Reading from where the file stands gives the same packets, only later.
+        back = int((begin_s - _RUN_UP_S) * av.time_base)
+        if back <= (self._container.start_time or 0):
             return
+        if len(self._moved) > 1 or may_restart(self._container):
+            return
+        if _lands_before(self._path, self._tracks, back, begin_s):
+            self._container.seek(back)
 
     def _read(self) -> Iterator[Packet[AudioStream]]:
         assert self._container is not None
         streams = tuple(track.source for track in self._tracks.values())
         try:
             for packet in demuxed(self._container, streams):
-                if packet.size:
-                    self._move(packet)
-                    yield packet
+                track = self._tracks[packet.stream.index]
+                if not packet.size or track.over:
+                    continue
+                self._move(track, packet)
+                # The first one after the part too: a decoder may hold back what lies before it.
+                yield packet
+                if all(track.over for track in self._tracks.values()):
+                    return
         except av.error.FFmpegError as error:
             _log.warning("%s: the rest of its sound is lost (%s)", self._path, error.strerror)
 
-    def _move(self, packet: Packet[AudioStream]) -> None:
+    def _move(self, track: _Track, packet: Packet[AudioStream]) -> None:
         """Move a packet as far as the pictures around it."""
-        track, time = self._tracks[packet.stream.index], _time_of(packet)
-        if time is None or len(self._moved) == 1:
+        time = _time_of(packet)
+        if time is None:
             return
-        if track.last_s is not None and time + self._moved[track.restarts] <= track.last_s:
+        before_s, due_s = track.last_s, track.end_s or Fraction(0)
+        if before_s is not None and time + self._moved[track.restarts] <= before_s:
             # Back in time: the clock has started again, if that makes it follow on.
             for restarts in range(track.restarts + 1, len(self._moved)):
-                if abs(time + self._moved[restarts] - (track.end_s or 0)) < _NEAR_S:
+                if abs(time + self._moved[restarts] - due_s) < _NEAR_S:
                     track.restarts = restarts
                     break
         moved = self._moved[track.restarts]
         base = packet.time_base
         track.last_s = time + moved
         track.end_s = track.last_s + (packet.duration or 0) * base
+        if self._end is not None and track.last_s >= self._end and before_s is not None:
+            # One that does not follow on may have a wrong time.
+            track.over = before_s <= track.last_s < due_s + _NEAR_S
         ticks = round(moved / base)
         if packet.pts is not None:
             packet.pts += ticks
@@ -257,7 +272,8 @@ class AudioTracks:
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
-            self.skipped += 1
+            time = _time_of(packet)
+            self.skipped += time is None or self._inside(time)
             return
         for frame in frames:
             base = frame.time_base or packet.time_base
@@ -308,11 +324,24 @@ def _time_of(packet: Packet[AudioStream]) -> Fraction | None:
     return None if pts is None else pts * packet.time_base
 
 
-def _video_origin(container: InputContainer) -> Fraction:
-    for stream in container.streams.video:
-        if Disposition.attached_pic not in stream.disposition and stream.time_base is not None:
-            return (stream.start_time or 0) * stream.time_base
-    return Fraction(0)
+def _lands_before(path: str, tracks: Collection[int], target: int, begin_s: Fraction) -> bool:
+    """Tell whether a seek leads to where no stream's sound from a time on is behind already."""
+    waiting = set(tracks)
+    try:
+        with open_input(path) as source:
+            source.seek(target)
+            for packet in demuxed(source, [source.streams[index] for index in tracks]):
+                time = _time_of(packet) if packet.size else None
+                if time is None or packet.stream_index not in waiting:
+                    continue
+                if time > begin_s:
+                    return False
+                waiting.remove(packet.stream_index)
+                if not waiting:
+                    return True
+    except (av.error.FFmpegError, IndexError):
+        return False
+    return False
 
 
 def _keep_language(source: AudioStream, output: AudioStream) -> None:

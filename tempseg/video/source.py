@@ -228,6 +228,7 @@ class VideoSource:
             start_s=None if start_s is None else float(start_s),
             end_s=None if end_s is None else float(end_s),
             pixel_aspect=self._pixel_aspect(),
+            origin_s=origin * self._time_base,
         )
 
     def _pixel_aspect(self) -> Fraction:

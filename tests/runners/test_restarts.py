@@ -75,7 +75,7 @@ def test_sound_stays_beside_its_picture_over_many_restarts(tmp_path):
 
 
 def test_a_clock_that_runs_over_goes_on(tmp_path):
-    source = _part(tmp_path / "over.ts", WRAP_S - 2.4)
+    source = _part(tmp_path / "over.ts", WRAP_S - 1)
     times = _run(source, tmp_path / "run")
     assert np.diff(times) == pytest.approx(np.full(FRAMES - 1, 1 / RATE), abs=1e-6)
     shown = video_times(tmp_path / "run" / "overlay.mp4")
@@ -97,3 +97,20 @@ def test_a_part_is_counted_from_the_first_pass_on(tmp_path, starts_s, start, end
     heard = packet_times(tmp_path / "run" / "overlay.mp4", "audio")
     assert float(heard[0]) < 0.03
     assert float(heard[-1]) == pytest.approx(times[-1] - times[0], abs=0.1)
+
+
+def test_a_part_behind_a_restart_keeps_its_sound_in_flash_video(tmp_path):
+    part = write_clip(tmp_path / "a.flv", range(FRAMES), audio="aac").read_bytes()
+    source = tmp_path / "joined.flv"
+    # Without the second one's header.
+    source.write_bytes(part + part[13:])
+    times = _run(source, tmp_path / "run", **{"source.start": 3.0})
+    heard = packet_times(tmp_path / "run" / "overlay.mp4", "audio")
+    assert float(heard[0]) < 0.03
+    assert float(heard[-1]) == pytest.approx(times[-1] - times[0], abs=0.1)
+
+
+def test_sound_after_the_part_does_not_count_as_skipped(tmp_path, caplog):
+    source = _part(tmp_path / "over.ts", WRAP_S - 1)
+    _run(source, tmp_path / "run", **{"source.end": 0.5})
+    assert "skipped" not in caplog.text

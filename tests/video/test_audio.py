@@ -7,14 +7,16 @@ from itertools import pairwise
 import av
 import pytest
 
-from tempseg.video import AudioTracks, OverlayEncoder, open_source
-from tests.video.clips import packet_times, write_clip
+from tempseg.video import AudioTracks, OverlayEncoder, audio, open_source
+from tests.video.clips import packet_times, video_times, write_clip
 
 
 def carry(clip, out, *, start=None, end=None) -> AudioTracks:
     source = open_source(str(clip), start=start, end=end)
     info = source.info
-    audio = AudioTracks(info.media_path, start_s=info.start_s, end_s=info.end_s)
+    tracks = AudioTracks(
+        info.media_path, start_s=info.start_s, end_s=info.end_s, origin_s=info.origin_s
+    )
     encoder = None
     for frame in source:
         planes = frame.picture.yuv420()
@@ -28,12 +30,12 @@ def carry(clip, out, *, start=None, end=None) -> AudioTracks:
                 colour=planes.colour,
                 crf=30,
                 preset="ultrafast",
-                audio=audio,
-                origin_pts=0 if info.start_s is None else frame.pts,
+                audio=tracks,
+                origin_pts=frame.pts if info.start_s else 0,
             )
         encoder.write(planes, frame.pts)
     encoder.close()
-    return audio
+    return tracks
 
 
 def codecs(path) -> list[str]:
@@ -103,6 +105,84 @@ def test_sound_of_a_part_is_that_part(tmp_path):
     where = whole.index(part[0])
     assert part == whole[where : where + len(part)]
     assert packet_times(clip, "audio")[where] == pytest.approx(2, abs=0.022)
+
+
+@pytest.mark.parametrize("start", [0.2, 0.6])
+def test_sound_of_an_early_part_is_whole(tmp_path, start):
+    # A seek to before the first frame of an AVI leads to one behind it.
+    clip = write_clip(tmp_path / "a.avi", range(75), audio="ac3")
+    carry(clip, tmp_path / "o.mp4", start=start, end=2)
+    times = packet_times(tmp_path / "o.mp4", "audio")
+    assert 0 <= times[0] < 0.033
+    assert 2 - start - 0.05 < times[-1] < 2 - start
+
+
+def test_sound_before_a_late_picture_is_kept_from_zero_on(tmp_path):
+    clip = write_clip(tmp_path / "a.mp4", range(100, 150), audio="aac")
+    carry(clip, tmp_path / "o.mp4", start=0)
+    times = packet_times(tmp_path / "o.mp4", "audio")
+    assert 0 <= times[0] < 0.022
+
+
+def test_sound_stored_ahead_of_its_picture_is_found(tmp_path):
+    clip = write_clip(tmp_path / "a.mkv", range(100), audio="aac")
+    carry(_sound_first(clip, tmp_path / "b.mkv"), tmp_path / "o.mp4", start=2.5, end=3.5)
+    carry(clip, tmp_path / "p.mp4", start=2.5, end=3.5)
+    assert sound(tmp_path / "o.mp4") == sound(tmp_path / "p.mp4")
+
+
+def _sound_first(clip, path):
+    with av.open(str(clip)) as source:
+        packets = [packet for packet in source.demux() if packet.size]
+        with av.open(str(path), "w", container_options={"max_interleave_delta": "1"}) as out:
+            streams = [out.add_stream_from_template(stream) for stream in source.streams]
+            for packet in sorted(packets, key=lambda packet: packet.stream.type):
+                packet.stream = streams[packet.stream.index]
+                out.mux(packet)
+    return path
+
+
+def test_sound_of_a_recording_that_begins_amid_a_group_ends_with_the_picture(tmp_path):
+    options = {"preset": "ultrafast", "g": "50"}
+    clip = write_clip(tmp_path / "a.ts", range(150), audio="aac", options=options)
+    data = clip.read_bytes()
+    clip.write_bytes(data[len(data) // 10 // 188 * 188 :])
+    with av.open(str(clip)) as cut:
+        first = cut.streams.video[0].start_time * cut.streams.video[0].time_base
+    carry(clip, tmp_path / "o.mp4", end=2)
+    last = video_times(tmp_path / "o.mp4")[-1]
+    assert video_times(tmp_path / "o.mp4")[0] > first + 1
+    assert packet_times(tmp_path / "o.mp4", "audio")[-1] == pytest.approx(float(last), abs=0.05)
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Times of the sound's packets as they are read, one of which may be set wrong."""
+    demuxed, times, wrong = audio.demuxed, [], {}
+
+    def watched(container, streams):
+        for packet in demuxed(container, streams):
+            if packet.size:
+                packet.pts += wrong.get(len(times), 0)
+                times.append(float(packet.pts * packet.time_base))
+            yield packet
+
+    monkeypatch.setattr(audio, "demuxed", watched)
+    return times, wrong
+
+
+def test_sound_after_a_part_is_not_read(tmp_path, read):
+    times, _ = read
+    carry(write_clip(tmp_path / "a.mkv", range(250), audio="aac"), tmp_path / "o.mp4", end=1)
+    assert max(times) < 1.1
+
+
+def test_one_wrong_time_does_not_end_the_sound(tmp_path, read):
+    _, wrong = read
+    wrong[10] = 100_000
+    carry(write_clip(tmp_path / "a.mkv", range(75), audio="aac"), tmp_path / "o.mp4", end=2)
+    times = packet_times(tmp_path / "o.mp4", "audio")
+    assert len(times) == pytest.approx(2 * 48000 / 1024, abs=3)
 
 
 def test_sound_is_interleaved_with_the_picture(tmp_path):
