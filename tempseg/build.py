@@ -32,7 +32,7 @@ from tempseg.protocols import (
     StageTimer,
 )
 from tempseg.segmenters import SegmenterOptions, open_segmenter
-from tempseg.types import ColourTags, SegmenterInfo, VideoInfo
+from tempseg.types import ROUNDED_S, ColourTags, SegmenterInfo, VideoInfo
 from tempseg.video import FramePart, LabelEncoder, OverlayEncoder, open_source
 from tempseg.video.timecode import parse_time
 from tempseg.zoo import entry_for, resolve_model
@@ -251,7 +251,7 @@ def _part_begins_s(config: Config) -> float:
     # With a frame's number at its end it hangs on a rate that only the source knows.
     if start is None or str(start).count(":") > 2:
         return 0.0
-    return float(parse_time(start, frame_rate=Fraction(1), name="start"))
+    return float(parse_time(start, frame_rate=Fraction(1), name="start") - ROUNDED_S)
 
 
 def _forced_s(wanted: str) -> float:

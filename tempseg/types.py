@@ -16,6 +16,7 @@ from tempseg.class_sets import ClassSet
 from tempseg.decisions import Evidence, KeyframeReason, Verdict
 
 __all__ = [
+    "ROUNDED_S",
     "VOID_8",
     "VOID_16",
     "ColourTags",
@@ -43,6 +44,11 @@ LabelArray = NDArray[np.uint8] | NDArray[np.uint16]
 
 VOID_8 = 255
 VOID_16 = 65535
+
+ROUNDED_S = Fraction(6, 10_000_000)
+"""A frame is shown at most this much before its time as written to the microsecond.
+
+Half of one; the rest is for binary numbers, which miss halves by a little."""
 
 
 class Origin(StrEnum):

@@ -54,6 +54,12 @@ def test_a_time_before_the_part_forces_nothing(start, early):
     assert forced_frames(config).times_s == (0.5, 2.0, 12.0)[len(early) :]
 
 
+def test_a_time_that_is_the_parts_beginning_is_in_it():
+    # One frame's time, with six decimals and with all.
+    keys = {"keyframe.forced": [str(1001 / 30000)], "source.start": "0.033367"}
+    assert forced_before_part(load_config(overrides=keys)) == []
+
+
 @pytest.mark.parametrize("wanted", ["abc", "-1", "", "00:00:01:05"])
 def test_a_forced_keyframe_that_is_neither_is_a_wrong_config(wanted):
     config = load_config(overrides={"keyframe.forced": [wanted]})

@@ -122,6 +122,20 @@ def test_a_forced_time_takes_the_one_frame_that_is_shown_then_or_next(last, now,
     assert Forced(times_s=(1.0,)).takes(_frame(4, now), before) is taken
 
 
+@pytest.mark.parametrize("time_base", [Fraction(1001, 30000), Fraction(1, 12800)], ids=str)
+@pytest.mark.parametrize("number", range(1, 30))
+def test_a_forced_time_as_written_takes_its_own_frame(number, time_base):
+    before, now, after = (
+        replace(_frame(place, place), time_base=time_base)
+        for place in (number - 1, number, number + 1)
+    )
+    forced = Forced(times_s=(float(f"{now.time_s:.6f}"),))
+    assert forced.takes(now, before)
+    assert not forced.takes(before, None)
+    assert not forced.takes(after, now)
+    assert not forced.beyond(number, now.time_s)
+
+
 def test_what_is_forced_on_the_last_frame_is_not_beyond_it():
     forced = Forced(frozenset({3, 9, 40, 17, 8}), (0.5, 0.36, 2.25))
     assert forced.beyond(9, 0.36) == ["17", "40", "0.5 s", "2.25 s"]

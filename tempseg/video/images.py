@@ -13,7 +13,7 @@ from tempseg.errors import SourceError
 from tempseg.types import Frame, UInt8Array, VideoInfo
 from tempseg.video.image_files import image_files
 from tempseg.video.part import FramePart
-from tempseg.video.timecode import parse_time
+from tempseg.video.timecode import first_tick, parse_time
 
 __all__ = ["ImageSource"]
 
@@ -74,8 +74,8 @@ class ImageSource:
         self._paths = [
             (place, path)
             for place, path in enumerate(every)
-            if (start_s is None or place / rate >= start_s)
-            and (end_s is None or place / rate < end_s)
+            if (start_s is None or place >= first_tick(start_s, self._time_base))
+            and (end_s is None or place < first_tick(end_s, self._time_base))
         ]
         if not self._paths:
             raise SourceError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import logging
-import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,7 +16,7 @@ from tempseg.types import Frame, VideoInfo
 from tempseg.video.decoding import PtsRange, VideoDecoder
 from tempseg.video.part import FramePart
 from tempseg.video.picture import DecodedPicture
-from tempseg.video.timecode import parse_time
+from tempseg.video.timecode import first_tick, parse_time
 from tempseg.video.timeline import Timeline
 
 __all__ = ["VideoSource", "open_source"]
@@ -181,8 +180,8 @@ class VideoSource:
         self._turns = round(first.rotation / 90) % 4
         origin = first.pts if first.pts is not None else (stream.start_time or 0)
         self._range = PtsRange(
-            None if start_s is None else origin + math.ceil(start_s / self._time_base),
-            None if end_s is None else origin + math.ceil(end_s / self._time_base),
+            None if start_s is None else origin + first_tick(start_s, self._time_base),
+            None if end_s is None else origin + first_tick(end_s, self._time_base),
         )
         part = self._part
         begins_later = start_s is not None and start_s > 0

@@ -7,8 +7,9 @@ import re
 from fractions import Fraction
 
 from tempseg.errors import SourceError
+from tempseg.types import ROUNDED_S
 
-__all__ = ["parse_time"]
+__all__ = ["first_tick", "parse_time"]
 
 _SECONDS = re.compile(r"\d+(\.\d*)?|\.\d+")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d*)?)")
@@ -50,6 +51,17 @@ def parse_time(value: str | float, *, frame_rate: Fraction, name: str = "time") 
     if seconds > _LATEST_S:
         raise SourceError(f"{name} is {value!r}; give a time within the video")
     return seconds
+
+
+def first_tick(time_s: Fraction, time_base: Fraction) -> int:
+    """Return the first tick at or after a time, or the one whose time, as written, it is.
+
+    Examples
+    --------
+    >>> first_tick(Fraction("0.033367"), Fraction(1001, 30000))
+    1
+    """
+    return math.ceil((time_s - ROUNDED_S) / time_base)
 
 
 def _wrong(name: str, value: str | float) -> SourceError:

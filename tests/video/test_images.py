@@ -84,6 +84,17 @@ def test_part_of_a_folder(tmp_path, start, end, count):
     assert frames[0].pts == (4 if start else 0)
 
 
+@pytest.mark.parametrize("place", range(1, 8))
+def test_a_written_time_names_its_own_image(tmp_path, place):
+    for number in range(10):
+        save(tmp_path / f"{number}.png")
+    rate = Fraction(30000, 1001)
+    written = f"{float(place / rate):.6f}"
+    from_it = list(open_source(str(tmp_path), start=written, frame_rate=rate))
+    up_to_it = list(open_source(str(tmp_path), end=written, frame_rate=rate))
+    assert (from_it[0].pts, up_to_it[-1].pts) == (place, place - 1)
+
+
 def test_part_without_images_is_named(tmp_path):
     save(tmp_path / "a.png")
     with pytest.raises(SourceError, match="no image between"):

@@ -205,6 +205,15 @@ def test_part_is_exact_to_the_frame(tmp_path, start, end, expected, origin, opti
     assert times(source) == [Fraction(origin + i, 25) for i in expected]
 
 
+def test_a_written_time_names_its_own_frame(tmp_path):
+    base = Fraction(1001, 30000)
+    clip = str(write_clip(tmp_path / "a.mp4", range(10), time_base=base))
+    for place in range(1, 8):
+        written = f"{float(place * base):.6f}"
+        assert times(open_source(clip, start=written))[0] == place * base
+        assert times(open_source(clip, end=written))[-1] == (place - 1) * base
+
+
 def test_part_of_a_stream_without_timestamps_is_exact(tmp_path):
     source = open_source(str(write_clip(tmp_path / "a.h264")), start=0.2, end=0.32)
     assert len(list(source)) == 3
