@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-__all__ = ["demuxed", "may_restart", "open_input"]
+__all__ = ["demuxed", "may_restart", "open_input", "tells_decoding_times"]
 
 # FFmpeg would take a transport stream's clock that starts again, more than a minute before it first
 # did, for one that ran over: 26 hours are added to all that follows.
@@ -38,6 +38,14 @@ def may_restart(container: InputContainer) -> bool:
     A time may then be reached twice, and a seek may lead to either.
     """
     return bool(container.format.flags & _TS_DISCONT)
+
+
+def tells_decoding_times(container: InputContainer) -> bool:
+    """Tell whether its kind of file says when frames are decoded, and not when they are shown.
+
+    FFmpeg finds that out for MPEG-4 and MPEG-2, but not for H.264.
+    """
+    return container.format.name == "avi"
 
 
 def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:

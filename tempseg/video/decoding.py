@@ -17,7 +17,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tempseg.errors import SourceError
-from tempseg.video.container import demuxed, may_restart, open_input
+from tempseg.video.container import demuxed, may_restart, open_input, tells_decoding_times
+from tempseg.video.reorder import in_order
 
 __all__ = ["PtsRange", "VideoDecoder"]
 
@@ -112,7 +113,11 @@ class VideoDecoder:
         return self.frames()
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Yield the frames from here on."""
+        """Return the frames from here on."""
+        decoded = self._decoded()
+        return in_order(decoded) if tells_decoding_times(self._container) else decoded
+
+    def _decoded(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
             try:
                 frames = packet.decode()

@@ -85,7 +85,8 @@ class VideoSource:
     the stream's times and `Frame.index` counts from 0.
 
     The first frame is decoded at opening, so everything that is wrong with the file or the part
-    is found then. At most two decoded frames are held.
+    is found then. At most two decoded frames are held; of an AVI, which does not tell when they
+    are shown, as many more as were decoded ahead.
 
     Parameters
     ----------

@@ -219,6 +219,37 @@ def test_part_of_a_stream_without_timestamps_is_exact(tmp_path):
     assert len(list(source)) == 3
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bf": "3", "g": "12"},
+        {"bf": "8", "b-pyramid": "normal", "g": "24"},
+        {"bf": "16", "g": "30"},
+        {"bf": "0", "g": "12"},
+    ],
+    ids=str,
+)
+def test_frames_of_an_avi_keep_their_times_in_a_part(tmp_path, options):
+    options = {"preset": "ultrafast", "b-adapt": "0", **options}
+    clip = str(write_clip(tmp_path / "a.avi", range(60), options=options))
+    whole = [(frame.pts, frame.luma.tobytes()) for frame in open_source(clip)]
+    first = whole[0][0]
+    assert [pts for pts, _ in whole] == list(range(first, first + 60))
+    for start in (0.2, 0.96, 1.24, 2.0):
+        part = [(frame.pts, frame.luma.tobytes()) for frame in open_source(clip, start=start)]
+        assert part == whole[round(start * 25) :]
+
+
+def test_lost_frames_of_an_avi_leave_the_times_of_the_rest(tmp_path):
+    options = {"preset": "ultrafast", "b-adapt": "0", "bf": "3", "g": "12"}
+    clip = write_clip(tmp_path / "a.avi", range(60), options=options)
+    whole = [frame.pts for frame in open_source(str(clip))]
+    damage(clip, 15, 30)
+    left = [frame.pts for frame in open_source(str(clip))]
+    assert len(left) >= 56
+    assert left[-12:] == whole[-12:]
+
+
 def test_part_shows_the_same_pictures_as_the_whole(tmp_path):
     clip = str(write_clip(tmp_path / "a.mp4", range(30)))
     whole = [frame.luma.copy() for frame in open_source(clip)]
