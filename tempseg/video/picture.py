@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import numpy as np
 from av import VideoFrame
@@ -10,7 +12,7 @@ from tempseg.errors import SourceError
 from tempseg.types import ColourTags, Planes, UInt8Array
 from tempseg.video.samples import sample_rows
 
-__all__ = ["DecodedPicture"]
+__all__ = ["DecodedPicture", "is_mirrored"]
 
 # H.273 matrix coefficients.
 _BT709, _UNSPECIFIED, _SMPTE170M = 1, 2, 6
@@ -44,13 +46,18 @@ class DecodedPicture:
         Not to be changed by anybody afterwards.
     quarter_turns : int
         Quarter turns counter-clockwise that bring the frame upright.
+    mirrored : bool
+        Whether it is turned top to bottom first.
     """
 
-    __slots__ = ("_colour", "_frame", "_gray", "_name", "_planes", "_rgb", "_turns")
+    __slots__ = ("_colour", "_frame", "_gray", "_mirrored", "_name", "_planes", "_rgb", "_turns")
 
-    def __init__(self, frame: VideoFrame, *, quarter_turns: int = 0) -> None:
+    def __init__(
+        self, frame: VideoFrame, *, quarter_turns: int = 0, mirrored: bool = False
+    ) -> None:
         self._frame = frame
         self._turns = quarter_turns % 4
+        self._mirrored = mirrored
         self._name = frame.format.name
         self._gray = self._name.startswith(("gray", "ya8", "ya16", "mono"))
         self._colour = _colour_tags(frame, gray=self._gray)
@@ -65,7 +72,8 @@ class DecodedPicture:
 
     def luma(self) -> UInt8Array:
         """Return the luma, shape (H, W); the decoder's own plane for 8-bit planar formats."""
-        if self._planes is None and self._turns == 0 and self._name in _LUMA_PLANE:
+        as_stored = self._turns == 0 and not self._mirrored
+        if self._planes is None and as_stored and self._name in _LUMA_PLANE:
             return sample_rows(self._frame.planes[0], np.uint8)
         return self.yuv420().y
 
@@ -128,9 +136,26 @@ class DecodedPicture:
         )
 
     def _upright(self, samples: UInt8Array) -> UInt8Array:
-        if self._turns == 0:
+        if self._mirrored:
+            samples = samples[::-1]
+        elif self._turns == 0:
             return samples
         return np.ascontiguousarray(np.rot90(samples, self._turns))
+
+
+def is_mirrored(frame: VideoFrame) -> bool:
+    """Tell whether a frame's display matrix mirrors it besides the turn that its `rotation` is."""
+    # A small copy has the same matrix: PyAV ties a frame to its side data in a circle, and a whole
+    # picture would stay in memory until the collector comes.
+    try:
+        small = frame.reformat(width=16, height=16, format="gray", threads=1)
+        side_data: Any = small.side_data
+        matrix = side_data["DISPLAYMATRIX"]
+    except (av.error.FFmpegError, KeyError, ValueError):
+        # No such matrix, or beside it what PyAV has no name for.
+        return False
+    a, b, _, c, d = (int(n) for n in np.frombuffer(matrix, np.int32)[:5])
+    return a * d < b * c
 
 
 # PyAV takes swscale's numbers for matrices, which name BT.601 once and BT.2020 once.

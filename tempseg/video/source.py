@@ -15,7 +15,7 @@ from tempseg.protocols import FrameSource
 from tempseg.types import Frame, VideoInfo
 from tempseg.video.decoding import PtsRange, VideoDecoder
 from tempseg.video.part import FramePart
-from tempseg.video.picture import DecodedPicture
+from tempseg.video.picture import DecodedPicture, is_mirrored
 from tempseg.video.timecode import first_tick, parse_time
 from tempseg.video.timeline import Timeline
 
@@ -179,6 +179,7 @@ class VideoSource:
             )
         self._width, self._height = first.width, first.height
         self._turns = round(first.rotation / 90) % 4
+        self._mirrored = is_mirrored(first)
         origin = first.pts if first.pts is not None else (stream.start_time or 0)
         self._range = PtsRange(
             None if start_s is None else origin + first_tick(start_s, self._time_base),
@@ -210,7 +211,7 @@ class VideoSource:
                 f"{self._path}: no frame between start {start or 0!r} and end "
                 f"{'of the file' if end is None else repr(end)}{told}; choose another part"
             )
-        picture = DecodedPicture(first, quarter_turns=self._turns)
+        picture = self._picture(first)
         try:
             # Before anything is begun: no frame could be shown to a model.
             picture.rgb()
@@ -281,7 +282,7 @@ class VideoSource:
     def _picture(self, frame: VideoFrame) -> DecodedPicture:
         if (frame.width, frame.height) != (self._width, self._height):
             frame = frame.reformat(width=self._width, height=self._height, threads=1)
-        return DecodedPicture(frame, quarter_turns=self._turns)
+        return DecodedPicture(frame, quarter_turns=self._turns, mirrored=self._mirrored)
 
     def _warn_of_damage(self, pts: int) -> None:
         if self.damaged and not self._warned:

@@ -33,6 +33,7 @@ def write_clip(
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
     rotation: int = 0,
+    mirrored: bool = False,
     pixel_aspect: Fraction | None = None,
     tags: tuple[int, int] = (2, 0),
     audio: str | None = None,
@@ -50,8 +51,8 @@ def write_clip(
         stream.codec_context.colorspace, stream.codec_context.color_range = tags
         if pixel_aspect is not None:
             stream.codec_context.sample_aspect_ratio = pixel_aspect
-        if rotation:
-            stream.set_display_rotation(rotation)
+        if rotation or mirrored:
+            stream.set_display_rotation(rotation, hflip=mirrored)
         sound = None if audio is None else out.add_stream(audio, rate=48000)
         if sound is not None:
             sound.codec_context.layout = "stereo"

@@ -60,6 +60,20 @@ def test_display_matrix_brings_the_picture_upright(tmp_path, rotation, turns):
     assert np.abs(image - np.rot90(gradient(0), turns)).mean() < 4
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p"])
+def test_mirrored_display_matrix_brings_the_picture_upright(tmp_path, rotation, pixels):
+    clip = write_clip(
+        tmp_path / "a.mp4", rotation=rotation, mirrored=True, pixels=pixels, tags=(6, 1)
+    )
+    frame = next(iter(open_source(str(clip))))
+    upright = np.fliplr(np.rot90(gradient(0), rotation // 90)).astype(int)
+    assert np.abs(frame.image - upright).mean() < 4
+    luma = upright @ [0.257, 0.504, 0.098] + 16
+    assert np.abs(frame.luma - luma).mean() < 4
+    assert np.abs(frame.picture.yuv420().y - luma).mean() < 4
+
+
 def test_info_gives_the_upright_size(tmp_path):
     info = open_source(str(write_clip(tmp_path / "a.mp4", rotation=90))).info
     assert (info.width, info.height) == (HEIGHT, WIDTH)
