@@ -146,21 +146,39 @@ def _cut_short(clip, *packets):
     clip.write_bytes(bytes(data))
 
 
-def test_pictures_of_a_damaged_file_do_not_depend_on_who_holds_frames(tmp_path):
+def _noisy(path, codec, options, pixels="yuv420p"):
+    """A clip of 25 frames in which every block has something to code."""
     noise = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
     noise = noise.repeat(8, axis=0).repeat(8, axis=1)
     frames = [
         av.VideoFrame.from_ndarray(np.roll(noise, (3 * i, 5 * i), (0, 1)), "rgb24")
         for i in range(25)
     ]
-    clip = write_clip(
-        tmp_path / "a.mp4",
+    return write_clip(
+        path,
         range(25),
         width=320,
         height=240,
         frames=frames,
-        options={"preset": "fast", "g": "100"},
+        codec=codec,
+        pixels=pixels,
+        options=options,
     )
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "options"),
+    [
+        ("libx264", "yuv420p", {"preset": "fast", "g": "100"}),
+        ("mjpeg", "yuvj420p", {}),
+        ("prores_ks", "yuv422p10le", {}),
+        ("libx265", "yuv420p", {"preset": "ultrafast", "x265-params": "log-level=none"}),
+    ],
+)
+def test_pictures_of_a_damaged_file_do_not_depend_on_who_holds_frames(
+    tmp_path, codec, pixels, options
+):
+    clip = _noisy(tmp_path / "a.mkv", codec, options, pixels)
     _cut_short(clip, 4, 9, 14, 19)
     dropped = [frame.luma.copy() for frame in open_source(str(clip))]
     held = [frame.luma for frame in list(open_source(str(clip)))]
