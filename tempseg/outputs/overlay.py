@@ -10,7 +10,7 @@ import numpy as np
 from tempseg.class_sets import ClassSet, generic
 from tempseg.errors import OutputError
 from tempseg.kernels.paint import count_labels, paint
-from tempseg.outputs.colour import rgb_to_yuv
+from tempseg.outputs.colour import rgb_to_yuv, under_tags
 from tempseg.outputs.legend import Legend
 from tempseg.types import ColourTags, FrameResult, LabelArray, Planes, UInt8Array
 
@@ -155,6 +155,8 @@ class OverlaySink:
             self._encoder = self._open_encoder(planes.colour, result.frame.pts)
         out = self._encoder.allocate()
         labels = result.segmentation.labels
+        # A stream may change its tags midway; its encoder stamps the first ones on all.
+        planes = under_tags(planes, out.colour)
         self._painter.draw(planes, labels, time_s=result.frame.time_s, out=out)
         self._encoder.write(out, result.frame.pts)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from types import SimpleNamespace
+
+import av
 import numpy as np
 import pytest
 
 from tempseg.class_sets import class_set
-from tempseg.outputs import OverlayPainter
-from tempseg.outputs.colour import rgb_to_yuv
+from tempseg.outputs import OverlayPainter, OverlaySink
+from tempseg.outputs.colour import rgb_to_yuv, under_tags
 from tempseg.types import ColourTags, Planes
+from tempseg.video import OverlayEncoder
 
 SIZE = (360, 480)
 
@@ -76,3 +81,59 @@ def test_a_class_stays_in_the_legend_for_a_second_after_it_was_seen():
     assert not np.all(kept.y == 100)
     planes, gone = _drawn([_person(), nothing], times=(0.0, 1.1), legend=True)
     np.testing.assert_array_equal(gone.y, planes.y)
+
+
+TAGS = [
+    ColourTags(matrix=1),
+    ColourTags(matrix=6),
+    ColourTags(matrix=6, full_range=True),
+    ColourTags(matrix=9),
+]
+
+
+def _flat(rgb, colour, size=(6, 8)):
+    y, u, v = np.rint(rgb_to_yuv(np.array(rgb), colour)).astype(np.uint8)
+    half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+    return Planes(np.full(size, y), np.full(half, u), np.full(half, v), colour)
+
+
+@pytest.mark.parametrize("before", TAGS)
+@pytest.mark.parametrize("after", TAGS)
+@pytest.mark.parametrize("size", [(6, 8), (5, 7)])
+def test_planes_show_the_same_colour_under_other_tags(before, after, size):
+    converted = under_tags(_flat((200, 60, 40), before, size), after)
+    expected = _flat((200, 60, 40), after, size)
+    assert converted.colour == after
+    for got, wanted in zip(
+        (converted.y, converted.u, converted.v), (expected.y, expected.u, expected.v), strict=True
+    ):
+        assert got.shape == wanted.shape
+        assert np.abs(got.astype(int) - wanted).max() <= 2
+
+
+def test_frames_under_other_tags_than_the_first_keep_their_colours(tmp_path):
+    size, base = (48, 64), Fraction(1, 25)
+    painter = OverlayPainter(class_set("voc"), label_bits=8, opacity=0.5, legend=False)
+    sink = OverlaySink(
+        lambda colour, _: OverlayEncoder(
+            str(tmp_path / "a.mp4"),
+            width=size[1],
+            height=size[0],
+            time_base=base,
+            frame_rate=Fraction(25),
+            colour=colour,
+            crf=1,
+        ),
+        painter,
+    )
+    for index, colour in enumerate(TAGS):
+        planes = _flat((200, 60, 40), colour, size)
+        picture = SimpleNamespace(yuv420=lambda planes=planes: planes)
+        frame = SimpleNamespace(picture=picture, pts=index, time_s=float(index * base))
+        labels = np.zeros(size, np.uint8)
+        sink.write(SimpleNamespace(frame=frame, segmentation=SimpleNamespace(labels=labels)))
+    sink.finish()
+    with av.open(str(tmp_path / "a.mp4")) as clip:
+        shown = [frame.to_ndarray(format="rgb24")[24, 32] for frame in clip.decode(video=0)]
+    assert len(shown) == len(TAGS)
+    assert np.abs(np.array(shown).astype(int) - shown[0]).max() <= 3
