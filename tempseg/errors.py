@@ -1,4 +1,6 @@
-"""The errors that tempseg raises on purpose."""
+"""The errors that tempseg raises on purpose, and what lies behind them."""
+
+import errno
 
 __all__ = [
     "ConfigError",
@@ -9,6 +11,7 @@ __all__ = [
     "RunError",
     "SourceError",
     "TempsegError",
+    "is_full",
 ]
 
 
@@ -42,3 +45,12 @@ class OutputError(TempsegError):
 
 class RunError(TempsegError):
     """A run that had begun could not be completed."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether an error comes of a full disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tempseg.errors import OutputError
+from tempseg.errors import OutputError, is_full
 
 __all__ = ["CHUNKS", "RunFolder", "new_folder"]
 
@@ -22,6 +22,9 @@ DONE = ".partial-done"
 """What that folder is called once everything is in place, until it is removed."""
 
 LOCK = "lock"
+UNFINISHED = ".tempseg-unfinished"
+"""Held in a new folder while it is filled, and by what a killed command has left."""
+
 RECORD = "run.json"
 FILES = ("masks.mkv", "overlay.mp4", "frames.csv", "report.html", RECORD)
 """What a run leaves behind; the record comes last, so that its presence means finished."""
@@ -172,10 +175,13 @@ class RunFolder:
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Give a folder to fill that takes its name only when all went well.
 
+    Until then it is called `PATH.partial`. What a killed command has left there is cleared away, a
+    folder of others never.
+
     Raises
     ------
     OutputError
-        When the folder exists already and holds something, or cannot be made.
+        When the folder exists already and holds something, or cannot be made or filled.
     """
     # By its own name, which "." and links do not tell.
     final = Path(os.path.realpath(path))
@@ -183,16 +189,47 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"{final}: already exists; choose another name or remove it")
     unfinished = final.with_name(final.name + ".partial")
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        yield unfinished
-        if final.exists():
-            # It stays the same folder: somebody may stand in it.
-            for entry in list(unfinished.iterdir()):
-                entry.rename(final / entry.name)
-        else:
-            unfinished.rename(final)
-    except OSError as error:
+        with _claimed(unfinished):
+            yield unfinished
+            (unfinished / UNFINISHED).unlink()
+            if final.exists():
+                # It stays the same folder: somebody may stand in it.
+                for entry in list(unfinished.iterdir()):
+                    entry.rename(final / entry.name)
+            else:
+                unfinished.rename(final)
+    except (OSError, OutputError) as error:
+        if is_full(error):
+            raise OutputError(
+                f"{final}: cannot be written, the disk is full; make room there and try again"
+            ) from error
+        if isinstance(error, OutputError):
+            raise
         raise OutputError(f"{final}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Hold an empty folder of one's own, removed at the end if it has its name still."""
+    mark = folder / UNFINISHED
+    if os.path.lexists(folder) and not mark.is_file():
+        raise OutputError(
+            f"{folder}: is in the way, and no unfinished result; move it or choose another name"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with mark.open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{folder}: another command is writing there; wait for it, or choose another name"
+            ) from error
+        try:
+            for entry in list(folder.iterdir()):
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                elif entry != mark:
+                    entry.unlink()
+            yield
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from tempseg.config import OutputConfig
 from tempseg.errors import OutputError
 from tempseg.types import VideoInfo
 
-__all__ = ["check_space", "is_full", "shortage_bytes", "told_bytes"]
+__all__ = ["check_space", "shortage_bytes", "told_bytes"]
 
 # Bytes a pixel, by bits: 1.5 to 4 kB a 1280×720 map of large models, and 13 kB of a small one whose
 # borders are ragged; three times that in 16 bits.
@@ -61,15 +60,6 @@ def check_space(
             f"make room for about {told_bytes(needed - free)}, choose another --out or pass "
             "--no-overlay"
         )
-
-
-def is_full(error: BaseException | None) -> bool:
-    """Tell whether an error comes of a full disk."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def shortage_bytes(folder: Path, *, chunks_bytes: int, done: float) -> int:

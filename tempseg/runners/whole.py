@@ -12,7 +12,14 @@ from pathlib import Path
 
 from tempseg.build import forced_before_part, forced_frames
 from tempseg.config import Config
-from tempseg.errors import ConfigError, OutputError, RunError, SourceError, TempsegError
+from tempseg.errors import (
+    ConfigError,
+    OutputError,
+    RunError,
+    SourceError,
+    TempsegError,
+    is_full,
+)
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
 from tempseg.protocols import RunObserver, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
@@ -24,7 +31,7 @@ from tempseg.runners.ledger import Ledger
 from tempseg.runners.on_ray import RayActors
 from tempseg.runners.pool import WorkerPool
 from tempseg.runners.processes import LocalProcesses
-from tempseg.runners.space import check_space, is_full, shortage_bytes, told_bytes
+from tempseg.runners.space import check_space, shortage_bytes, told_bytes
 from tempseg.runners.trace import Trace
 from tempseg.runners.work import SeamError
 from tempseg.types import VideoInfo

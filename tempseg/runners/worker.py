@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tempseg.build import build_segmenter
-from tempseg.errors import RunError, TempsegError
+from tempseg.errors import RunError, TempsegError, is_full
 from tempseg.memory import collect_seldom
 from tempseg.protocols import Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
-from tempseg.runners.space import is_full
 from tempseg.types import FrameResult, Origin, SegmenterInfo
 
 __all__ = [

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from tempseg.config import load_config
-from tempseg.errors import OutputError
+from tempseg.errors import OutputError, is_full
 from tempseg.runners import space
-from tempseg.runners.space import check_space, is_full, shortage_bytes, told_bytes
+from tempseg.runners.space import check_space, shortage_bytes, told_bytes
 from tempseg.types import VideoInfo
 
 VIDEO = VideoInfo("clip", 1280, 720, Fraction(1, 25), Fraction(25), frame_count=10_000)
