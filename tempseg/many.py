@@ -14,7 +14,7 @@ from pathlib import Path
 from tempseg.api import ConfigLike, RunSummary, effective_config, run
 from tempseg.errors import ConfigError, RunError, SourceError, TempsegError
 from tempseg.runners.ray_connection import connected
-from tempseg.video import is_image_name
+from tempseg.video import is_address, is_image_name
 
 __all__ = ["Outcome", "expand_inputs", "read_list", "run_each"]
 
@@ -115,7 +115,7 @@ def expand_inputs(inputs: Iterable[str]) -> list[str]:
     """
     found: list[str] = []
     for spec in inputs:
-        if os.path.exists(spec) or not glob.has_magic(spec):
+        if os.path.exists(spec) or not glob.has_magic(spec) or is_address(spec):
             found.append(spec)
             continue
         files = sorted(path for path in glob.glob(spec, recursive=True) if os.path.isfile(path))

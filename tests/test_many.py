@@ -48,6 +48,10 @@ def test_what_is_done_is_kept_when_many_are_resumed(clips):
     assert (clips / "out" / "one" / "run.json").stat().st_mtime_ns == before
 
 
+def test_an_address_is_no_pattern():
+    assert expand_inputs(["http://a/b?c"]) == ["http://a/b?c"]
+
+
 def test_patterns_of_videos_are_many_inputs_and_of_images_one(clips):
     (clips / "images").mkdir()
     for name in ("1.png", "2.png"):

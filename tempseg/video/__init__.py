@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempseg.video.audio import AudioTracks
+from tempseg.video.container import is_address
 from tempseg.video.encode import LabelEncoder, OverlayEncoder
 from tempseg.video.image_files import image_files, is_image_name
 from tempseg.video.join import LabelJoiner, OverlayJoiner
@@ -30,6 +31,7 @@ __all__ = [
     "Survey",
     "VideoSource",
     "image_files",
+    "is_address",
     "is_image_name",
     "open_source",
     "read_label_video",

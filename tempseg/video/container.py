@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,12 +13,20 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-__all__ = ["demuxed", "may_restart", "open_input", "tells_decoding_times"]
+__all__ = ["demuxed", "is_address", "may_restart", "open_input", "tells_decoding_times"]
 
 # FFmpeg would take a transport stream's clock that starts again, more than a minute before it first
-# did, for one that ran over: 26 hours are added to all that follows.
-_OPTIONS = {"correct_ts_overflow": "0"}
+# did, for one that ran over: 26 hours are added to all that follows. And `%03d` in the name of an
+# image stands for itself.
+_OPTIONS = {"correct_ts_overflow": "0", "pattern_type": "none"}
 _TS_DISCONT = 0x0200
+
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]+://|camera:\d*$")
+
+
+def is_address(spec: str) -> bool:
+    """Tell whether a source is written as one that is no file, such as `rtsp://…` or `camera:0`."""
+    return _ADDRESS.match(spec) is not None
 
 
 def open_input(path: str) -> InputContainer:

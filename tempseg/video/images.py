@@ -69,6 +69,8 @@ class ImageSource:
         self._spec = spec
         self._part = part or FramePart()
         self._damaged = 0
+        self._unreadable: str | None = None
+        self._warned = False
         self._read = False
         self._time_base = 1 / rate
         self._paths = [
@@ -79,8 +81,10 @@ class ImageSource:
         ]
         if not self._paths:
             raise SourceError(
-                f"{spec}: no image between start {start or 0!r} and end {end!r} "
-                f"({len(every)} images last {float(len(every) / rate):.3f} s)"
+                f"{spec}: no image between start {start or 0!r} and end "
+                f"{'of the last' if end is None else repr(end)} "
+                f"({len(every)} images last {float(len(every) / rate):.3f} s); "
+                "choose another part"
             )
         readable = (self._readable(path) for _, path in self._paths)
         first = next((image for image in readable if image is not None), None)
@@ -147,7 +151,8 @@ class ImageSource:
             if image is None:
                 # What lies behind a part's end is the next one's to count.
                 if not closes:
-                    self._skip(path)
+                    self._damaged += 1
+                    self._unreadable = self._unreadable or path
                 continue
             height, width = image.shape[:2]
             if (width, height) != (self._info.width, self._info.height):
@@ -157,8 +162,10 @@ class ImageSource:
                 )
             # The index skips a lost image too: label images are matched by it.
             yield Frame.from_image(image, index=place - first, pts=place, time_base=self._time_base)
+            self._warn_of_damage()
             if closes:
                 return
+        self._warn_of_damage()
 
     def _readable(self, path: str) -> UInt8Array | None:
         try:
@@ -166,10 +173,11 @@ class ImageSource:
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
 
-    def _skip(self, path: str) -> None:
-        if self._damaged == 0:
-            _log.warning("%s: cannot be read as an image and is skipped", path)
-        self._damaged += 1
+    def _warn_of_damage(self) -> None:
+        # Only to who reads on: a run opens its source several times for the first frame alone.
+        if self._unreadable is not None and not self._warned:
+            self._warned = True
+            _log.warning("%s: cannot be read as an image and is skipped", self._unreadable)
 
 
 def _exact(frame_rate: Fraction | float) -> Fraction:

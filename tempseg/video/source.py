@@ -13,6 +13,7 @@ from av import VideoFrame
 from tempseg.errors import EmptyPartError, SourceError
 from tempseg.protocols import FrameSource
 from tempseg.types import Frame, VideoInfo
+from tempseg.video.container import is_address
 from tempseg.video.decoding import PtsRange, VideoDecoder
 from tempseg.video.part import FramePart
 from tempseg.video.picture import DecodedPicture, is_mirrored
@@ -58,7 +59,7 @@ def open_source(
     """
     if os.path.isfile(spec):
         return VideoSource(spec, start=start, end=end, part=part)
-    if os.path.isdir(spec) or glob.has_magic(spec):
+    if os.path.isdir(spec) or (glob.has_magic(spec) and not is_address(spec)):
         # Importing OpenCV takes 0.1 s that video files need not pay.
         from tempseg.video.images import ImageSource
 
@@ -67,6 +68,11 @@ def open_source(
         raise SourceError(
             f"{spec}: a pipe or a device, and a video is read more than once; "
             "save it to a file and give that"
+        )
+    if is_address(spec):
+        raise SourceError(
+            f"{spec}: an address, and only files, folders and globs are read; "
+            "save the video to a file and give that"
         )
     raise SourceError(f"{spec}: no such file or folder; check the path")
 

@@ -97,7 +97,8 @@ def test_a_written_time_names_its_own_image(tmp_path, place):
 
 def test_part_without_images_is_named(tmp_path):
     save(tmp_path / "a.png")
-    with pytest.raises(SourceError, match="no image between"):
+    expected = r"no image between start 1 and end of the last \(1 images last 0\.040 s\); choose"
+    with pytest.raises(SourceError, match=expected):
         open_source(str(tmp_path), start=1)
 
 
@@ -144,6 +145,20 @@ def test_unreadable_image_leaves_its_time_empty(tmp_path, content):
     source = open_source(str(tmp_path))
     assert [(frame.index, frame.pts) for frame in source] == [(0, 0), (2, 2)]
     assert source.damaged == 1
+
+
+def test_unreadable_images_are_warned_of_once_however_often_the_first_frame_is_looked_at(
+    tmp_path, caplog
+):
+    save(tmp_path / "2.png")
+    save(tmp_path / "3.png")
+    for name in ("0.png", "1.png", "4.png"):
+        (tmp_path / name).write_bytes(b"")
+    next(iter(open_source(str(tmp_path))))
+    assert not caplog.records
+    assert len(list(open_source(str(tmp_path)))) == 2
+    (record,) = caplog.records
+    assert "0.png: cannot be read as an image" in record.getMessage()
 
 
 def test_another_size_names_the_file_and_both_sizes(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -319,6 +320,21 @@ def test_garbage_is_named(tmp_path, content):
 def test_nothing_there_is_named(tmp_path, name):
     with pytest.raises(SourceError, match="none"):
         open_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("spec", ["http://a/b.mp4?c=d", "rtsp://a/b", "camera:0"])
+def test_an_address_is_refused_with_what_is_read(spec):
+    with pytest.raises(SourceError, match=f"^{re.escape(spec)}: an address, and only files"):
+        open_source(spec)
+
+
+def test_a_pattern_in_the_name_of_an_image_is_no_pattern(tmp_path):
+    for index, name in enumerate(["f%03d.png", "f000.png", "f001.png"]):
+        image = av.VideoFrame.from_ndarray(gradient(index), "rgb24").to_image()
+        image.save(tmp_path / name)
+    frames = list(open_source(str(tmp_path / "f%03d.png")))
+    assert len(frames) == 1
+    assert np.array_equal(frames[0].image, gradient(0))
 
 
 def test_sound_alone_is_no_source(tmp_path):
