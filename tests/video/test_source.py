@@ -147,7 +147,7 @@ def _cut_short(clip, *packets):
     clip.write_bytes(bytes(data))
 
 
-def _noisy(path, codec, options, pixels="yuv420p"):
+def _noisy(path, codec, options, pixels, *, rotation=0):
     """A clip of 25 frames in which every block has something to code."""
     noise = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
     noise = noise.repeat(8, axis=0).repeat(8, axis=1)
@@ -164,6 +164,7 @@ def _noisy(path, codec, options, pixels="yuv420p"):
         codec=codec,
         pixels=pixels,
         options=options,
+        rotation=rotation,
     )
 
 
@@ -185,6 +186,28 @@ def test_pictures_of_a_damaged_file_do_not_depend_on_who_holds_frames(
     held = [frame.luma for frame in list(open_source(str(clip)))]
     assert len(dropped) == len(held) > 12
     assert all(np.array_equal(a, b) for a, b in zip(dropped, held, strict=True))
+
+
+def test_mjpeg_that_is_cut_short_is_counted_and_shown(tmp_path, caplog):
+    clip = _noisy(tmp_path / "a.mkv", "mjpeg", {}, "yuvj420p")
+    whole = [frame.luma for frame in open_source(str(clip))]
+    _cut_short(clip, 0, 9, 24)
+    source = open_source(str(clip))
+    shown = [frame.luma for frame in source]
+    assert times(open_source(str(clip))) == [Fraction(i, 25) for i in range(25)]
+    assert source.damaged == 3
+    assert len(caplog.records) == 2
+    spoilt = [i for i, (a, b) in enumerate(zip(whole, shown, strict=True)) if (a != b).any()]
+    assert spoilt == [0, 9, 24]
+    assert all(np.array_equal(shown[i][:80], whole[i][:80]) for i in spoilt)
+
+
+def test_a_turn_is_known_though_the_first_frame_is_damaged(tmp_path):
+    clip = _noisy(tmp_path / "a.mov", "mjpeg", {}, "yuvj420p", rotation=90)
+    _cut_short(clip, 0)
+    source = open_source(str(clip))
+    assert (source.info.width, source.info.height) == (240, 320)
+    assert (len(list(source)), source.damaged) == (25, 1)
 
 
 def test_corrupt_packet_before_the_part_is_not_counted(tmp_path):
