@@ -37,6 +37,9 @@ _FFV1_16 = FFV1_8 | {"coder": "range_def"}
 # takes 40 to 90 % more bits for 1.5 dB more.
 _X264 = {"mbtree": "0"}
 
+# Ticks between two frames; FFmpeg writes what comes behind a longer step at other times.
+_LONGEST_MP4_STEP = 2**31 - 1
+
 
 class Writer:
     """A container with one video stream, every failure named after the file."""
@@ -85,6 +88,15 @@ class Writer:
         """Raise where the file is closed: FFmpeg would write through what is freed."""
         if self._closed:
             raise OutputError(f"{self._path}: is closed; nothing more can be written to it")
+
+    def _check_step(self, step: int, base: Fraction) -> None:
+        """Raise where a frame comes too long behind the one before."""
+        if self._path.endswith(".mp4") and step * base.numerator > _LONGEST_MP4_STEP:
+            raise OutputError(
+                f"{self._path}: frames {float(step * base):.3f} s apart are too far for MP4 where "
+                f"times are counted in 1/{base.denominator} s, as the video's are; leave the "
+                "overlay out with --no-overlay"
+            )
 
     def _write_frame(self, stream: VideoStream, frame: VideoFrame | None) -> None:
         self._check_open()
@@ -258,6 +270,7 @@ class OverlayEncoder(Writer):
         self._origin = origin_pts
         self._colour = colour
         self._audio = audio
+        self._last_pts: int | None = None
         even = (height + height % 2, width + width % 2)
         self._stream = self._add_video("libx264", even, "yuv420p", frame_rate, time_base)
         self._stream.options = {"crf": str(crf), "preset": preset, **_X264}
@@ -287,6 +300,9 @@ class OverlayEncoder(Writer):
         """Write the next picture; planes out of `allocate` belong to the encoder afterwards."""
         if planes.y.shape != self._size:
             raise ValueError(f"planes are {planes.y.shape}, expected {self._size}")
+        if self._last_pts is not None:
+            self._check_step(pts - self._last_pts, self._time_base)
+        self._last_pts = pts
         if not isinstance(planes, _FramePlanes):
             own = self.allocate()
             assert isinstance(own, _FramePlanes)

@@ -136,6 +136,8 @@ class VideoJoiner(Writer):
         if self._reordered and self._last_dts is not None and packet.dts <= self._last_dts:
             # What is not reordered may have frames of one time, where that is counted coarsely.
             packet.dts = self._last_dts + 1
+        if self._last_dts is not None:
+            self._check_step(packet.dts - self._last_dts, packet.time_base)
         self._last_dts = packet.dts
         time_s = packet.pts * packet.time_base
         packet.stream = self._stream

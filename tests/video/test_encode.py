@@ -15,6 +15,7 @@ from tempseg.video import (
     LabelEncoder,
     LabelJoiner,
     OverlayEncoder,
+    OverlayJoiner,
     open_source,
     read_label_video,
 )
@@ -185,6 +186,27 @@ def test_overlay_times_are_exact(tmp_path, base, offset):
 def test_overlay_counts_in_the_time_base_of_the_source(tmp_path):
     with av.open(str(write_overlay(tmp_path / "o.mp4"))) as clip:
         assert clip.streams.video[0].time_base == BASE
+
+
+# In order, or FFmpeg refuses shorter steps already.
+NANOSECONDS = {"time_base": Fraction(1, 10**9), "preset": "ultrafast"}
+
+
+def test_a_step_that_mp4_cannot_hold_is_refused(tmp_path):
+    path = write_overlay(tmp_path / "near.mp4", [0, 2 * 10**9, 4 * 10**9], **NANOSECONDS)
+    assert video_times(path) == [0, 2, 4]
+    expected = r"far\.mp4: frames 3\.000 s apart are too far for MP4 .* --no-overlay"
+    with pytest.raises(OutputError, match=expected):
+        write_overlay(tmp_path / "far.mp4", [0, 3 * 10**9], **NANOSECONDS)
+
+
+def test_a_seam_that_mp4_cannot_hold_is_refused(tmp_path):
+    part = str(write_overlay(tmp_path / "part.mp4", [0, 10**9], **NANOSECONDS))
+    joiner = OverlayJoiner(str(tmp_path / "whole.mp4"), time_base=NANOSECONDS["time_base"])
+    joiner.add(part, first_s=Fraction(0))
+    with pytest.raises(OutputError, match=r"whole\.mp4: frames .* too far for MP4"):
+        joiner.add(part, first_s=Fraction(4))
+    joiner.abandon()
 
 
 def test_origin_becomes_zero(tmp_path):
