@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from tempseg.runners.chunks import Chunk
+from tempseg.runners.sealed import read_sealed, write_sealed
 
 __all__ = ["ChunkRecord", "Seam"]
 
@@ -96,7 +95,7 @@ class ChunkRecord:
 
     def write(self, path: Path) -> None:
         """Write the record as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        write_sealed(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> ChunkRecord:
@@ -107,7 +106,7 @@ class ChunkRecord:
         OSError, ValueError, TypeError, KeyError
             When there is none, or it is damaged.
         """
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = read_sealed(path)
         found["opening"] = Seam(**found["opening"])
         found["closing"] = None if found["closing"] is None else Seam(**found["closing"])
         for name in ("restarts", "closing_row", "assumptions"):

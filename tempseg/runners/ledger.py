@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from tempseg.config import Config
 from tempseg.errors import OutputError
 from tempseg.outputs import CHUNKS
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
+from tempseg.runners.sealed import read_sealed, write_sealed
 
 __all__ = ["CHUNK_FILES", "RECORD", "ChunkFolder", "Ledger", "is_whole"]
 
@@ -95,17 +96,16 @@ class Ledger:
     def stored(self) -> dict[str, object] | None:
         """Return what the run that left these chunks was made of; none where nothing is left."""
         try:
-            found = json.loads(self._made.read_text(encoding="utf-8"))
-            fingerprint = found["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError):
+            fingerprint = read_sealed(self._made)["fingerprint"]
+        except (OSError, ValueError, KeyError):
             return None
         return fingerprint if isinstance(fingerprint, dict) else None
 
     def in_one(self) -> bool:
         """Return whether the source was found not to be cut."""
         try:
-            return bool(json.loads(self._made.read_text(encoding="utf-8"))["in_one"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return bool(read_sealed(self._made)["in_one"])
+        except (OSError, ValueError, KeyError):
             return False
 
     def begin(self, fingerprint: Mapping[str, object], *, in_one: bool = False) -> None:
@@ -116,11 +116,10 @@ class Ledger:
         OutputError
             When it cannot be written.
         """
-        text = json.dumps({"in_one": in_one, "fingerprint": fingerprint}, indent=1)
         try:
             self.chunks.mkdir(parents=True, exist_ok=True)
             fresh = self._made.with_suffix(".new")
-            fresh.write_text(text + "\n", encoding="utf-8")
+            write_sealed(fresh, {"in_one": in_one, "fingerprint": fingerprint})
             fresh.replace(self._made)
         except OSError as error:
             raise OutputError(f"{self._made}: cannot be written: {error.strerror}") from error
@@ -129,7 +128,7 @@ class Ledger:
         """Return the records of the chunks whose files are whole, by number."""
         found = {}
         for chunk in plan.chunks:
-            record = self._verified(chunk, run)
+            record = self._verified(chunk, run, _files(plan.config))
             if record is not None:
                 found[chunk.number] = record
         return found
@@ -142,11 +141,12 @@ class Ledger:
         """Return the folder that a chunk has before it is finished."""
         return self.chunks / f"{number:05d}{UNFINISHED}"
 
-    def _verified(self, chunk: Chunk, run: str) -> ChunkRecord | None:
+    def _verified(self, chunk: Chunk, run: str, files: set[str]) -> ChunkRecord | None:
         folder = self.chunks / chunk.name
         try:
             record = ChunkRecord.read(folder / RECORD)
-            whole = record.is_of(chunk, run) and is_whole(record, folder)
+            named = record.sizes.keys() == record.sha256.keys() == files
+            whole = named and record.is_of(chunk, run) and is_whole(record, folder)
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return record if whole else None
@@ -164,6 +164,11 @@ def is_whole(record: ChunkRecord, folder: Path) -> bool:
         (folder / name).stat().st_size == record.sizes[name] and _sha256(folder / name) == digest
         for name, digest in record.sha256.items()
     )
+
+
+def _files(config: Config) -> set[str]:
+    """Return the names of what a chunk of a run writes."""
+    return set(CHUNK_FILES) - (set() if config.output.overlay else {"overlay.mp4"})
 
 
 def _sha256(path: Path) -> str:

@@ -19,6 +19,7 @@ import pytest
 import tempseg
 from tempseg.errors import ConfigError, OutputError, RunError
 from tempseg.runners import ledger as ledger_module
+from tempseg.runners.sealed import read_sealed, write_sealed
 from tempseg.video import read_label_video
 
 from ..video.clips import damage, video_times
@@ -156,9 +157,47 @@ def _lose_half_the_record(chunks):
     return [1]
 
 
+def _change_a_figure(chunks):
+    _edit(chunks / "00001" / ledger_module.RECORD, '"frames": ', '"frames": 1')
+    return [1]
+
+
+def _change_how_it_closes(chunks):
+    _edit(chunks / "00000" / ledger_module.RECORD, '"closing_shot": ', '"closing_shot": 1')
+    return [0]
+
+
+def _list_hashes(chunks):
+    path = chunks / "00001" / ledger_module.RECORD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": []}))
+    return [1]
+
+
+def _name_no_files(chunks):
+    path = chunks / "00001" / ledger_module.RECORD
+    write_sealed(path, read_sealed(path) | {"sizes": {}, "sha256": {}})
+    (chunks / "00001" / "masks.mkv").unlink()
+    return [1]
+
+
+def _say_it_is_in_one(chunks):
+    _edit(chunks / "run.json", '"in_one": false', '"in_one": true')
+    return []
+
+
+def _edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
 @pytest.mark.parametrize(
     "harm",
-    [_truncate, _corrupt, _swap_files, _swap_folders, _lose_a_file, _lose_half_the_record],
+    [
+        *(_truncate, _corrupt, _swap_files, _swap_folders, _lose_a_file, _lose_half_the_record),
+        *(_change_a_figure, _change_how_it_closes, _list_hashes, _name_no_files),
+        _say_it_is_in_one,
+    ],
 )
 def test_harmed_chunks_are_found_and_done_again(material, whole, stopped, monkeypatch, harm):
     harmed = harm(stopped / "partial" / "chunks")
