@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -54,6 +54,7 @@ class RunFolder:
         if overwrite and resume:
             raise OutputError(f"{self.path}: --resume and --overwrite exclude each other")
         self._resume = resume
+        self._overwrite = overwrite
         try:
             self._check(overwrite=overwrite)
             self._made = not self.path.exists()
@@ -75,9 +76,7 @@ class RunFolder:
         if held and not overwrite and not resumes:
             what = "an unfinished run (partial)" if held == [PARTIAL] else held[0]
             ways = "--resume to go on with it or --overwrite" if PARTIAL in held else "--overwrite"
-            raise OutputError(
-                f"{self.path}: already holds {what}; choose another --out or pass {ways}"
-            )
+            raise self._occupied(what, ways)
         foreign = []
         if self.partial.is_dir():
             foreign = [
@@ -88,6 +87,11 @@ class RunFolder:
                 f"{self.partial}: holds {sorted(foreign)[0]}, which no run made; "
                 "move it or choose another --out"
             )
+
+    def _occupied(self, what: str, ways: str = "--overwrite") -> OutputError:
+        return OutputError(
+            f"{self.path}: already holds {what}; choose another --out or pass {ways}"
+        )
 
     def would_replace(self, file: str | Path) -> bool:
         """Tell whether a file is one that this run would write."""
@@ -116,7 +120,7 @@ class RunFolder:
         Raises
         ------
         OutputError
-            When it cannot be made, or another run is writing into it.
+            When it cannot be made, another run is writing into it, or has finished there.
         """
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
@@ -131,6 +135,7 @@ class RunFolder:
                     f"{self.path}: another run is writing there; wait for it, or choose another "
                     "--out"
                 ) from error
+            self._refuse_finished()
             for entry in list(self.partial.iterdir()):
                 if entry.is_dir() and not self._resume:
                     shutil.rmtree(entry)
@@ -139,6 +144,18 @@ class RunFolder:
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be made: {error.strerror}") from error
         return self.partial
+
+    def _refuse_finished(self) -> None:
+        """Raise where another run has finished since this one looked: a model may load for long."""
+        held = sorted(name for name in FILES if (self.path / name).exists())
+        if not held or self._overwrite or self._resume:
+            return
+        # Beside a finished run it would pass for one that was begun since.
+        with suppress(OSError):
+            (self.partial / LOCK).unlink()
+            self.partial.rmdir()
+        self.close()
+        raise self._occupied(held[0])
 
     def close(self) -> None:
         """Let others write there; safe to call twice."""

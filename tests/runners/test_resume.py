@@ -18,6 +18,7 @@ import pytest
 
 import tempseg
 from tempseg.errors import ConfigError, OutputError, RunError
+from tempseg.runners import executor as executor_module
 from tempseg.runners import ledger as ledger_module
 from tempseg.runners.sealed import read_sealed, write_sealed
 from tempseg.video import read_label_video
@@ -278,10 +279,10 @@ def test_what_is_left_can_be_played(stopped):
 
 
 def test_a_finished_run_is_left_as_it_is_when_resumed(material, whole):
-    before = {path.name: path.stat().st_mtime_ns for path in whole.iterdir()}
+    before = _state(whole)
     summary = material.run(whole, resume=True)
     assert summary.totals.frames == FRAMES
-    assert {path.name: path.stat().st_mtime_ns for path in whole.iterdir()} == before
+    assert _state(whole) == before
     with pytest.raises(ConfigError, match=r"keyframe\.interval: 5 -> 3"):
         material.run(whole, resume=True, config={"keyframe.interval": 3})
 
@@ -309,6 +310,30 @@ def test_two_runs_do_not_write_into_one_folder(material, stopped):
     finally:
         other.close()
     assert len(_finished(stopped)) == 3
+
+
+def test_a_run_does_not_replace_what_another_has_finished_meanwhile(
+    material, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+    own = executor_module.build_segmenter
+
+    def slowly(*arguments, **options):
+        monkeypatch.setattr(executor_module, "build_segmenter", own)
+        material.run(out)
+        before.update(_state(out))
+        return own(*arguments, **options)
+
+    before = {}
+    monkeypatch.setattr(executor_module, "build_segmenter", slowly)
+    with pytest.raises(OutputError, match=r"run: already holds frames\.csv; .*--overwrite"):
+        material.run(out)
+    assert _state(out) == before
+    assert material.run(out, resume=True).totals.frames == FRAMES
+
+
+def _state(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
