@@ -6,8 +6,10 @@ import json
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from tempseg.errors import OutputError
 
@@ -15,13 +17,15 @@ __all__ = ["Trace"]
 
 _MEMORY_EVERY_S = 0.25
 _STATM = Path("/proc/self/statm")
+_BEGINS = '[\n{"name": "process_name", "ph": "M"'
 
 
 class Trace:
     """Writes the Trace Event Format: a track a thread, slices, counters. Safe between threads.
 
-    Every event goes to the file at once and none is kept, so that memory does not grow. A file that
-    cannot take more is told of when the trace is closed: it must not end a run.
+    The file is made by `begin`; an older trace is replaced, and nothing else. Every event goes to
+    it at once and none is kept, so that memory does not grow. A file that cannot take more is told
+    of when the trace is closed: it must not end a run.
 
     The format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 
@@ -32,7 +36,8 @@ class Trace:
     Raises
     ------
     OutputError
-        When the file cannot be made; also from `close` when it could not be completed.
+        When there is a file that is no trace; also from `begin` when it cannot be made, and from
+        `close` when it could not be completed.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -42,11 +47,27 @@ class Trace:
         self._threads: set[int] = set()
         self._memory_at = 0.0
         self._error: OSError | None = None
+        self._file: TextIO | None = None
+        try:
+            foreign = self._path.is_file() and not _is_trace(self._path)
+        except OSError as error:
+            raise self._refused(error) from error
+        if foreign:
+            raise OutputError(
+                f"{self._path}: is there already and no trace; choose another place with "
+                "--profile-to"
+            )
+
+    def begin(self) -> None:
+        """Make the file, unless that is done."""
+        if self._file is not None:
+            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("w", encoding="utf-8")
         except OSError as error:
-            raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise self._refused(error) from error
+        self._threads.clear()
         # Readers take an array that is not closed: a run that is killed leaves a trace, too.
         self._file.write("[\n")
         self._write(
@@ -91,7 +112,7 @@ class Trace:
     def close(self) -> None:
         """Complete the file; safe to call twice."""
         with self._lock:
-            if self._file.closed:
+            if self._file is None or self._file.closed:
                 return
             try:
                 # After every event stands a comma, and JSON wants none before the end.
@@ -108,6 +129,20 @@ class Trace:
                     f"{self._path}: cannot be completed: {self._error.strerror}"
                 ) from self._error
 
+    def discard(self) -> None:
+        """Remove the file of a run that has come to nothing."""
+        with self._lock:
+            if self._file is None:
+                return
+            with suppress(OSError):
+                self._file.close()
+            with suppress(OSError):
+                self._path.unlink()
+            self._file = None
+
+    def _refused(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._path}: cannot be written: {error.strerror}")
+
     def _counted(self, name: str, value: float, at: float) -> dict[str, object]:
         args = {"value": value}
         return {"name": name, "ph": "C", "pid": os.getpid(), "ts": self._us(at), "args": args}
@@ -116,7 +151,7 @@ class Trace:
         events = [event]
         thread = event.get("tid")
         with self._lock:
-            if self._file.closed:
+            if self._file is None or self._file.closed:
                 return
             if isinstance(thread, int) and thread not in self._threads:
                 self._threads.add(thread)
@@ -143,6 +178,13 @@ class Trace:
 
     def _us(self, at: float) -> float:
         return round((at - self._start) * 1e6, 3)
+
+
+def _is_trace(path: Path) -> bool:
+    """Tell whether a file is what this module writes, or empty."""
+    with path.open("rb") as file:
+        found = file.read(len(_BEGINS))
+    return found in (b"", _BEGINS.encode())
 
 
 def _memory_mb() -> float | None:

@@ -108,9 +108,13 @@ def run_source(
         raise OutputError(
             f"{source}: the results in {folder.path} would replace it; choose another --out"
         )
-    run = _Run(plan, folder, resume=resume, observer=observer, command=command)
+    if profile is not None and folder.would_replace(profile):
+        raise OutputError(
+            f"{profile}: is where a result goes; choose another place with --profile-to"
+        )
     with ExitStack() as profiling:
         trace = None if profile is None else profiling.enter_context(Trace(profile))
+        run = _Run(plan, folder, resume=resume, trace=trace, observer=observer, command=command)
         try:
             with _executor(plan, segmenter, trace) as executor:
                 return run.through(executor)
@@ -151,12 +155,14 @@ class _Run:
         folder: RunFolder,
         *,
         resume: bool,
+        trace: Trace | None,
         observer: RunObserver | None,
         command: Sequence[str],
     ) -> None:
         self._plan = plan
         self._folder = folder
         self._resume = resume
+        self._trace = trace
         self._observer = observer
         self._command = command
         self._start = time.perf_counter()
@@ -182,6 +188,8 @@ class _Run:
         partial = self._folder.open()
         kept_something = False
         try:
+            if self._trace is not None:
+                self._trace.begin()
             ledger = Ledger(partial)
             if in_one or (self._resume and ledger.in_one()):
                 self._plan = self._plan.in_one()
@@ -191,6 +199,8 @@ class _Run:
             return self._joined(executor, ledger, made, kept)
         except BaseException as error:
             if not self._written[0] and not self._resume:
+                if self._trace is not None:
+                    self._trace.discard()
                 self._folder.discard()
             elif isinstance(error, SeamError) and self.cut:
                 raise

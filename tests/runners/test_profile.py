@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import defaultdict
 
 import pytest
 
 import tempseg
-from tempseg.errors import OutputError
+from tempseg.errors import ModelError, OutputError
 from tempseg.runners.timing import STAGES
 from tempseg.runners.trace import Trace
 from tests.runners.conftest import SHORT_FRAMES
@@ -123,14 +124,50 @@ def test_a_run_that_fails_leaves_a_whole_trace(clip, tmp_path):
     assert {0, 17} < done
 
 
+def test_a_trace_replaces_an_older_one_and_no_other_file(clip, tmp_path):
+    source = tmp_path / "clip.mp4"
+    shutil.copy(clip, source)
+    linked = tmp_path / "trace.json"
+    linked.symlink_to(source)
+    for trace in (source, linked):
+        with pytest.raises(OutputError, match=r"is there already and no trace; .*--profile-to"):
+            tempseg.run(source, tmp_path / "run", model=MODEL, config=CONFIG, profile=trace)
+    assert source.read_bytes() == clip.read_bytes()
+    masks = tmp_path / "run" / "masks.mkv"
+    with pytest.raises(OutputError, match=r"masks\.mkv: is where a result goes; .*--profile-to"):
+        tempseg.run(clip, tmp_path / "run", model=MODEL, config=CONFIG, profile=masks)
+    assert not (tmp_path / "run").exists()
+    linked.unlink()
+    for _ in range(2):
+        with Trace(linked) as trace:
+            trace.begin()
+    assert len(json.loads(linked.read_text())) == 2
+
+
+@pytest.mark.parametrize("model", ["nowhere:f", "tests.runners.faulty:raises_after_0"])
+def test_a_run_that_comes_to_nothing_leaves_no_trace(clip, tmp_path, model):
+    out = tmp_path / "run"
+    with pytest.raises(ModelError):
+        tempseg.run(clip, out, model=f"python:{model}", config=CONFIG, profile=out / "trace.json")
+    assert not out.exists()
+
+
+def test_a_finished_run_keeps_its_trace_when_it_is_resumed(profiled, clip):
+    out, _ = profiled
+    before = (out / "trace.json").read_bytes()
+    tempseg.run(clip, out, model=MODEL, config=CONFIG, resume=True, profile=out / "trace.json")
+    assert (out / "trace.json").read_bytes() == before
+
+
 def test_a_trace_that_cannot_be_made_is_refused_by_name(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"trace\.json: cannot be written"):
-        Trace(tmp_path / "file" / "trace.json")
+        Trace(tmp_path / "file" / "trace.json").begin()
 
 
 def test_a_full_disk_is_told_when_the_trace_is_closed():
     trace = Trace("/dev/full")
+    trace.begin()
     for _ in range(1000):
         trace.slice("decode", 0.0, 1.0, frame_index=1)
     with pytest.raises(OutputError, match="/dev/full: cannot be completed"):
