@@ -15,7 +15,10 @@ from tempseg.forced import Forced
 from tempseg.types import ColourTags, VideoInfo
 from tempseg.video import FramePart, Survey, VideoSource, survey
 
-__all__ = ["Chunk", "ChunkPlan", "SourceState", "cut", "plan_run", "seam_reason"]
+__all__ = [
+    *("Chunk", "ChunkPlan", "SourceChangedError", "SourceState"),
+    *("cut", "plan_run", "seam_reason"),
+]
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +83,10 @@ def seam_reason(
     return reason or KeyframeReason.CHUNK
 
 
+class SourceChangedError(SourceError):
+    """A source is no longer what the run began with: there is nothing to go on with."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """A file's size and date, which tell whether it stays what it was.
@@ -113,7 +120,10 @@ class SourceState:
     def check(self) -> None:
         """Raise a SourceError when the file is another by now, or gone."""
         if self.path and SourceState.of(self.path) != self:
-            raise SourceError(f"{self.path}: has changed while it was read; run it from the start")
+            raise SourceChangedError(
+                f"{self.path}: has changed while it was read; run it from the start, with "
+                "--overwrite"
+            )
 
 
 @dataclass(frozen=True, slots=True)

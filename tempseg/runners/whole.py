@@ -12,18 +12,11 @@ from pathlib import Path
 
 from tempseg.build import forced_before_part, forced_frames
 from tempseg.config import Config
-from tempseg.errors import (
-    ConfigError,
-    OutputError,
-    RunError,
-    SourceError,
-    TempsegError,
-    is_full,
-)
+from tempseg.errors import ConfigError, OutputError, RunError, TempsegError, is_full
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
 from tempseg.protocols import RunObserver, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
-from tempseg.runners.chunks import ChunkPlan, plan_run
+from tempseg.runners.chunks import ChunkPlan, SourceChangedError, plan_run
 from tempseg.runners.executor import ChunkExecutor, InProcess
 from tempseg.runners.fingerprint import changes, fingerprint, run_hash
 from tempseg.runners.joining import RunJoiner
@@ -298,7 +291,10 @@ class _Run:
         plan = self._plan
         plan.state.check()
         if not plan.state.path and plan_run(plan.source, plan.config).digest != plan.digest:
-            raise SourceError(f"{plan.source}: its images have changed while they were read")
+            raise SourceChangedError(
+                f"{plan.source}: its images have changed while they were read; run it from the "
+                "start, with --overwrite"
+            )
 
     def _tell_unused(self, made: RunJoiner) -> None:
         last = made.frames - 1
@@ -317,10 +313,15 @@ class _Run:
             )
 
     def _told(self, error: TempsegError) -> str:
-        frames, partial = self._written[0], self._folder.partial
-        kept = f"stopped after {frames} frames; they are kept in {partial}"
+        if isinstance(error, SourceChangedError):
+            return str(error)
+        partial = self._folder.partial
+        kept = (
+            f"stopped after {self._written[0]} frames; they are kept in {partial}, "
+            f"{self._finished_frames} of them in finished chunks"
+        )
         if not is_full(error):
-            return f"{error} ({kept}; --resume goes on from there)"
+            return f"{error} ({kept}; --resume goes on after these)"
         share = self._finished_frames / max(1, self._plan.video.frame_count or 1)
         missing = shortage_bytes(partial, chunks_bytes=self._chunks_bytes, done=share)
         return (

@@ -24,7 +24,7 @@ from tempseg.runners.sealed import read_sealed, write_sealed
 from tempseg.video import read_label_video
 
 from ..video.clips import damage, video_times
-from .conftest import CONFIG, FRAMES, digest
+from .conftest import CONFIG, FRAMES, GOP, digest
 from .watching import StopAfter, StoppedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -247,7 +247,9 @@ def test_a_source_that_changes_half_way_ends_the_run(material, tmp_path):
                 with clip.open("ab") as file:
                     file.write(b"more")
 
-    with pytest.raises(RunError, match=r"clip\.mp4: has changed while it was read"):
+    with pytest.raises(
+        RunError, match=r"clip\.mp4: has changed while it was read; .*, with --overwrite$"
+    ):
         material.run(tmp_path / "run", source=clip, observer=Touch(20))
     assert not (tmp_path / "run" / "run.json").exists()
 
@@ -269,6 +271,36 @@ def test_a_source_that_vanishes_half_way_ends_the_run_and_can_be_put_back(
     (tmp_path / "elsewhere.mp4").rename(clip)
     material.run(tmp_path / "run", source=clip, resume=True)
     assert digest(tmp_path / "run") == digest(whole)
+
+
+@pytest.mark.parametrize(("good_calls", "finished"), [(3, 0), (8, 16)])
+def test_a_failure_tells_how_much_a_resumed_run_begins_with(
+    material, tmp_path, good_calls, finished
+):
+    out = tmp_path / "run"
+    told = rf"they are kept in .*partial, {finished} of them in finished chunks; --resume goes on"
+    with pytest.raises(RunError, match=told):
+        tempseg.run(
+            material.clip,
+            out,
+            model=f"python:tests.runners.faulty:raises_after_{good_calls}",
+            config=CONFIG | {"segmenter.classes": "auto"},
+        )
+    assert GOP * 2 * len(_finished(out)) == finished
+
+
+def test_images_that_change_half_way_end_the_run(material, tmp_path):
+    folder = tmp_path / "images"
+    shutil.copytree(material.folder / "labels", folder)
+
+    class Replace(StopAfter):
+        def advance(self, frames, keyframes):
+            self.left -= frames
+            if self.left == 0:
+                shutil.copy(folder / "000.png", folder / "079.png")
+
+    with pytest.raises(RunError, match=r"images have changed while they were read; .*overwrite$"):
+        material.run(tmp_path / "run", source=folder, observer=Replace(FRAMES))
 
 
 def test_what_is_left_can_be_played(stopped):
