@@ -20,6 +20,13 @@ from tempseg.runners.worker import Begin, Setup
 __all__ = ["LocalProcesses", "cpus"]
 
 _EVERY_S = 0.2
+_LOOK_S = 0.5
+_ROOT = Path(__file__).parents[2]
+_BEGIN = (
+    # The tempseg that runs here, and nothing else from where it lies or from the current folder.
+    "import sys; sys.path.insert(0, sys.argv[2]); import tempseg; del sys.path[0]; "
+    "from tempseg.runners.worker import main; main()"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class LocalProcesses:
         ours, theirs = Pipe()
         shares = {name: str(setup.threads) for name in THREAD_VARIABLES}
         process = subprocess.Popen(
-            [sys.executable, "-m", "tempseg.runners.worker", str(theirs.fileno())],
+            [sys.executable, "-P", "-c", _BEGIN, str(theirs.fileno()), str(_ROOT)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             # What the user set stands.
@@ -74,19 +81,29 @@ class LocalProcesses:
         """Read what processes say."""
         by_line = {started.line: name for name, started in self._started.items()}
         found: list[tuple[str, object]] = []
-        for line in wait(list(by_line)):
-            assert isinstance(line, Connection)
-            message: object = None
-            with contextlib.suppress(EOFError, OSError):
-                message = line.recv()
-            found.append((by_line[line], message))
+        while not found:
+            for line in wait(list(by_line), _LOOK_S):
+                assert isinstance(line, Connection)
+                message: object = None
+                with contextlib.suppress(EOFError, OSError):
+                    message = line.recv()
+                found.append((by_line[line], message))
+            told = {name for name, _ in found}
+            gone = [name for name in self._started if name not in told and self._is_gone(name)]
+            found += [(name, None) for name in gone]
         return found
+
+    def _is_gone(self, name: str) -> bool:
+        """Tell whether a process has ended and said all, also where a child holds its line open."""
+        started = self._started[name]
+        return started.process.poll() is not None and not started.line.poll()
 
     def bury(self, name: str) -> str:
         """Return the exit status or signal of a process."""
         started = self._started.pop(name)
         started.line.close()
         status = started.process.wait()
+        _kill_group(started.process)
         if status >= 0:
             return f"exit status {status}"
         try:
@@ -106,10 +123,16 @@ class LocalProcesses:
         """Leave no process behind."""
         for started in self._started.values():
             started.line.close()
-            started.process.kill()
+            _kill_group(started.process)
         for started in self._started.values():
             started.process.wait()
         self._started = {}
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and what its model has started, if anything is left of them."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def cpus() -> int:

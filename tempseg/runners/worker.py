@@ -1,4 +1,4 @@
-"""A process that runs chunks as it is given them; `python -m`, started by the pool."""
+"""A process that runs chunks as it is given them; started by the pool."""
 
 from __future__ import annotations
 
@@ -149,7 +149,11 @@ def main() -> None:
     collect_seldom()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     connection = Connection(int(sys.argv[1]))
-    setup: Setup = connection.recv()
+    try:
+        setup: Setup = connection.recv()
+    except (EOFError, OSError):
+        # The run has ended before this process had begun.
+        return
     sys.path[:] = setup.import_path
     line = _Pipe(connection)
     threading.Thread(target=line.listen, name="tempseg-line", daemon=True).start()
@@ -242,10 +246,3 @@ class _Counter:
     def finish(self) -> None:
         self.flush()
         self._number = None
-
-
-if __name__ == "__main__":
-    # The pool's messages name the classes by the module's full name.
-    from tempseg.runners import worker
-
-    worker.main()

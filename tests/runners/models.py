@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import itertools
 import os
 import signal
@@ -45,6 +47,19 @@ def deadly(image):
     """End the process on a bright picture."""
     if image.mean() > 200:
         os.kill(os.getpid(), signal.SIGKILL)
+    return bright(image)
+
+
+def deserting(image):
+    """End the first process that gets here, and leave a child with all that it had open."""
+    with contextlib.suppress(FileExistsError):
+        held = os.open(os.environ["DESERTED"], os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if os.fork():
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(30)
+        os.write(held, b"nobody came")
+        os._exit(0)
     return bright(image)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from tempseg.errors import ModelError, RunError
 from tempseg.runners.chunks import plan_run
 from tempseg.runners.pool import WorkerPool
 from tempseg.runners.processes import LocalProcesses
+from tempseg.runners.worker import Setup
 from tempseg.video import open_source
 
 from ..video.clips import damage, write_clip
@@ -34,7 +36,7 @@ def _children():
     path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     found = []
     for child in path.read_text().split():
-        command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        command = Path(f"/proc/{child}/cmdline").read_bytes()
         if b"tempseg.runners.worker" in command:
             found.append(int(child))
     return found
@@ -77,6 +79,60 @@ def test_a_worker_that_is_killed_is_replaced(material, whole, tmp_path):
     assert digest(tmp_path / "run") == digest(whole)
     assert watch.frames == FRAMES
     assert _children() == []
+
+
+def test_a_worker_that_is_killed_is_missed_while_a_child_of_its_model_lives(
+    material, tmp_path, monkeypatch
+):
+    held = tmp_path / "held"
+    monkeypatch.setenv("DESERTED", str(held))
+    summary = tempseg.run(
+        material.clip,
+        tmp_path / "run",
+        model=f"{MODELS}:deserting",
+        config=CONFIG | {"segmenter.classes": "auto"},
+        workers=2,
+    )
+    assert summary.totals.frames == FRAMES
+    with held.open() as file:
+        # The child, which would write after half a minute, has been ended too.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert file.read() == ""
+
+
+def test_a_worker_whose_run_has_ended_before_it_began_ends_in_silence(material, monkeypatch, capfd):
+    config = load_config(overrides=CONFIG | {"segmenter.model": material.model})
+    crew = LocalProcesses(1)
+    monkeypatch.setattr(crew, "send", lambda *_: None)
+    crew.start(Setup(plan_run(str(material.clip), config), "worker 1", 1, (), every_s=1.0))
+    assert crew.bury("worker 1") == "exit status 0"
+    assert capfd.readouterr().err == ""
+
+
+def test_workers_find_what_lies_in_the_current_folder_last(material, tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise ImportError('not the queue that was meant')\n")
+    shutil.copy(Path(__file__).with_name("models.py"), tmp_path / "own_models.py")
+    monkeypatch.chdir(tmp_path)
+    _run_with_two(material, tmp_path / "run", "python:own_models:bright")
+
+
+def test_workers_find_a_model_wherever_their_run_does(material, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    shutil.copy(Path(__file__).with_name("models.py"), tmp_path / "models" / "kept_models.py")
+    monkeypatch.syspath_prepend(tmp_path / "models")
+    _run_with_two(material, tmp_path / "run", "python:kept_models:bright")
+
+
+def _run_with_two(material, out, model):
+    config = CONFIG | {"segmenter.classes": "auto", "source.end": 1.8}
+    tempseg.run(material.clip, out, model=model, config=config, workers=2)
+
+
+def test_workers_match_label_images_of_a_part_as_one_does(material, tmp_path):
+    for workers in (1, 2):
+        config = {"source.start": 0.9, "source.end": 2.9}
+        material.run(tmp_path / str(workers), workers=workers, config=config)
+    assert digest(tmp_path / "1") == digest(tmp_path / "2")
 
 
 @pytest.fixture
