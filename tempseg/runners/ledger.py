@@ -14,7 +14,7 @@ from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.sealed import read_sealed, write_sealed
 
-__all__ = ["CHUNK_FILES", "RECORD", "ChunkFolder", "Ledger", "is_whole"]
+__all__ = ["CHUNK_FILES", "RECORD", "ChunkFolder", "Ledger", "is_whole", "make_room"]
 
 CHUNK_FILES = ("masks.mkv", "overlay.mp4", "frames.csv")
 RECORD = "chunk.json"
@@ -45,8 +45,7 @@ class ChunkFolder:
         """
         try:
             for old in (self.path, self.unfinished):
-                if old.exists():
-                    shutil.rmtree(old)
+                make_room(old)
             self.unfinished.mkdir(parents=True)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be made: {error.strerror}") from error
@@ -150,6 +149,20 @@ class Ledger:
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return record if whole else None
+
+
+def make_room(path: Path) -> None:
+    """Remove whatever lies in a chunk's place, if anything does.
+
+    Raises
+    ------
+    OSError
+        When it cannot be removed.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_whole(record: ChunkRecord, folder: Path) -> bool:

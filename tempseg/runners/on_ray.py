@@ -19,7 +19,7 @@ from tempseg.outputs import library_versions
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import ChunkPlan
 from tempseg.runners.crew import MOST_THREADS, THREAD_VARIABLES, Share
-from tempseg.runners.ledger import is_whole
+from tempseg.runners.ledger import is_whole, make_room
 from tempseg.runners.ray_connection import connected
 from tempseg.runners.ray_site import Placed, RaySite
 from tempseg.runners.ray_worker import RayWorker
@@ -176,8 +176,7 @@ class RayActors:
                 raise OutputError(
                     f"{arrived}: is not what node {node} has written; run again with --resume"
                 )
-            if target.exists():
-                shutil.rmtree(target)
+            make_room(target)
             arrived.rename(target)
         except OSError as error:
             raise OutputError(

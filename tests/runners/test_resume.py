@@ -181,6 +181,17 @@ def _name_no_files(chunks):
     return [1]
 
 
+def _put_others_in_their_places(chunks):
+    shutil.rmtree(chunks / "00000")
+    (chunks / "00000").symlink_to(chunks / "nowhere")
+    (chunks / "00001").rename(chunks / "moved")
+    (chunks / "00001").write_text("a file")
+    shutil.rmtree(chunks / "00003.unfinished", ignore_errors=True)
+    (chunks / "00003.unfinished").write_text("a file")
+    (chunks / "00004").symlink_to(chunks / "moved")
+    return [0, 1]
+
+
 def _say_it_is_in_one(chunks):
     _edit(chunks / "run.json", '"in_one": false', '"in_one": true')
     return []
@@ -197,7 +208,7 @@ def _edit(path, old, new):
     [
         *(_truncate, _corrupt, _swap_files, _swap_folders, _lose_a_file, _lose_half_the_record),
         *(_change_a_figure, _change_how_it_closes, _list_hashes, _name_no_files),
-        _say_it_is_in_one,
+        *(_say_it_is_in_one, _put_others_in_their_places),
     ],
 )
 def test_harmed_chunks_are_found_and_done_again(material, whole, stopped, monkeypatch, harm):
