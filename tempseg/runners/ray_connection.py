@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ __all__ = ["connected"]
 _REACHED_S = 5.0
 _STARTED_S = 10.0
 _LOOK_S = 0.02
+# What opens a connection in HTTP/2, which clusters talk, and what the answer begins with (RFC 9113,
+# 3.4).
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_HEADER_BYTES, _KIND, _SETTINGS = 9, 3, 4
 # Messages are small and frames never pass through it: the least that Ray takes.
 _OBJECT_STORE_BYTES = 80 << 20
 
@@ -81,6 +86,9 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
                 ValueError,
                 ray.exceptions.RayError,
             ) as error:
+                if isinstance(error, SystemExit) and error.code == signal.SIGTERM:
+                    # What Ray makes of the signal.
+                    raise
                 told = " ".join(str(error).split())
                 if address == "auto" and isinstance(error, ConnectionError):
                     told = "none runs on this machine; start one with `ray start --head`"
@@ -96,10 +104,11 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
 
 
 def _reach(address: str) -> None:
-    """Raise at once where nothing listens: Ray would try for minutes."""
+    """Raise at once where no cluster listens: Ray would try for minutes, or for ever."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACHED_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACHED_S) as line:
+            answers = _encrypted() or _answers(line)
     except ValueError as error:
         raise ConfigError(
             f"--ray {address}: is no address; give HOST:PORT, auto or local"
@@ -109,6 +118,28 @@ def _reach(address: str) -> None:
             f"--ray {address}: no cluster answers there ({error.strerror or error}); start "
             "one with `ray start --head`, or leave the address out"
         ) from error
+    if not answers:
+        raise ConfigError(
+            f"--ray {address}: what listens there is no cluster; give the address that "
+            "`ray start --head` prints"
+        )
+
+
+def _encrypted() -> bool:
+    """Tell whether Ray is to talk to clusters in a way that cannot be tried here."""
+    return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
+
+
+def _answers(line: socket.socket) -> bool:
+    """Tell whether what is at the other end talks as clusters do."""
+    line.sendall(_GREETING)
+    found = b""
+    while len(found) < _HEADER_BYTES:
+        more = line.recv(_HEADER_BYTES - len(found))
+        if not more:
+            return False
+        found += more
+    return found[_KIND] == _SETTINGS
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -362,6 +363,42 @@ def test_a_cluster_that_is_not_there_is_told_at_once(material, tmp_path):
     with pytest.raises(ConfigError, match="on a node of the cluster"):
         material.run(tmp_path / "run", ray="ray://head:10001")
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.0 400 Bad request\r\n\r\n", b""])
+def test_what_is_no_cluster_is_told_at_once(material, tmp_path, monkeypatch, answer):
+    import ray
+
+    def never(**_):
+        raise AssertionError("Ray would wait for ever")
+
+    def serve():
+        line, _ = server.accept()
+        with line:
+            line.recv(100)
+            line.sendall(answer)
+
+    monkeypatch.setattr(ray, "init", never)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = threading.Thread(target=serve, name="no-cluster", daemon=True)
+        serving.start()
+        port = server.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"127\.0\.0\.1:{port}: .* is no cluster; give"):
+            material.run(tmp_path / "run", ray=f"127.0.0.1:{port}")
+        serving.join()
+
+
+def test_a_run_that_is_ended_while_it_joins_says_nothing_of_the_cluster(
+    material, tmp_path, monkeypatch
+):
+    import ray
+
+    def ended(**_):
+        raise SystemExit(signal.SIGTERM.value)
+
+    monkeypatch.setattr(ray, "init", ended)
+    with pytest.raises(SystemExit):
+        material.run(tmp_path / "run", ray="auto")
 
 
 def test_storage_that_cannot_be_reached_is_told_before_anything_is_started(material, tmp_path):
