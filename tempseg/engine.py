@@ -122,6 +122,9 @@ class Engine:
         self._flow = flow
         self._finder = self._new_finder()
         self._carrier = self._new_carrier()
+        # Whose frames were read and decided on last: those of a call to `results`, or pushed ones.
+        self._read: object = self._finder
+        self._video: object = self._finder
         # Kept here, so that a model that fails costs no frame before: flush gives them.
         self._done: list[FrameResult] = []
 
@@ -131,11 +134,13 @@ class Engine:
         Raises
         ------
         ValueError
-            When the frame's size differs from the one before.
+            When the frame's size differs from the one before, its index is not above that, or the
+            flow is no finite pull field.
         ModelError
             When the segmenter's answer cannot be used. What came before is finished and returned
             by the next call; the next frame starts afresh. So it is whatever a segmenter raises.
         """
+        self._read = self._video = self._finder
         for step in self._stepped(frame, self._finder):
             self._advance(step)
         return self._take_done()
@@ -209,12 +214,15 @@ class Engine:
         """
         # Its own, as `push` and `flush` may be called by another thread.
         finder = self._new_finder()
+        self._read = finder
         self._stepper.reset()
         try:
             for frame in frames:
                 yield from self._stepped(frame, finder)
         except GeneratorExit:
-            self._stepper.reset()
+            # Closed late, it must not end another video.
+            if self._read is finder:
+                self._stepper.reset()
             raise
         except Exception:
             # What was read before the source failed is worth finishing.
@@ -233,13 +241,15 @@ class Engine:
             When the segmenter's answer cannot be used.
         """
         self._schedule.flush(asking=False)
+        video = self._video = object()
         try:
             for step, answer in self._answered(steps):
                 yield from self._decide(step, answer)
             yield Decided(self._schedule.flush(), 0)
         except GeneratorExit:
-            # Whoever leaves a video half way leaves nothing for the next.
-            self._schedule.flush(asking=False)
+            # Whoever leaves a video half way leaves nothing for the next, and has no part in it.
+            if self._video is video:
+                self._schedule.flush(asking=False)
             raise
         except Exception as error:
             # What was decided is done but for its later keyframe: it must not be lost.
@@ -255,13 +265,7 @@ class Engine:
         return self._schedule.flush(asking=False)
 
     def carried(self, decided: Iterable[Decided]) -> Iterator[FrameResult]:
-        """Yield the results of one whole video from what is decided.
-
-        Raises
-        ------
-        ModelError
-            When an answer does not go with those before.
-        """
+        """Yield the results of one whole video from what is decided."""
         carrier = self._new_carrier()
         try:
             for one in decided:

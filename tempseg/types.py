@@ -316,7 +316,7 @@ class Prediction:
         ):
             raise ValueError(
                 f"labels are {self.labels.dtype} {self.labels.shape}, "
-                "expected uint8 or uint16 (h, w)"
+                "expected uint8 or uint16 (h, w), not empty"
             )
         if self.scores is not None and (
             self.scores.ndim != 3
@@ -326,7 +326,7 @@ class Prediction:
         ):
             raise ValueError(
                 f"scores are {self.scores.dtype} {self.scores.shape}, "
-                "expected C-contiguous float32 (h, w, C)"
+                "expected C-contiguous float32 (h, w, C), not empty"
             )
 
 

@@ -212,6 +212,20 @@ def test_a_video_left_half_way_leaves_nothing(scene, policy, lookahead):
     assert told[0] == told[1]
 
 
+def test_a_video_left_half_way_and_closed_late_ends_no_other(scene):
+    frames = _frames(scene)
+    engine = _engine(Truth(scene), lookahead=8)
+    told = [(r.frame.index, r.origin) for r in _engine(Truth(scene), lookahead=8).results(frames)]
+    left = engine.results(frames)
+    next(left)
+    found = []
+    for result in engine.results(frames):
+        found.append((result.frame.index, result.origin))
+        if len(found) == 3:
+            left.close()
+    assert found == told
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("place", range(4))
 def test_an_answer_lies_somewhere(value, place):

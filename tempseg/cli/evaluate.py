@@ -69,7 +69,8 @@ Things = Annotated[
     str | None, typer.Option("--things", help="Classes whose ids tell things apart.")
 ]
 Cuts = Annotated[
-    str | None, typer.Option("--cuts", metavar="FILE", help="Frames that begin a shot.")
+    str | None,
+    typer.Option("--cuts", metavar="FILE", help="Frames of the source that begin a shot."),
 ]
 Compat = Annotated[
     str | None,

@@ -98,8 +98,8 @@ def _check_alike(named: Mapping[str, ClassSet]) -> None:
         told = ", ".join(f"{name} has {len(found.names)}" for name, found in named.items())
         raise ConfigError(f"{told} classes: map them with --map FILE, or say --classes")
     seen: dict[str, tuple[int, str]] = {}
-    for told, found in named.items():
-        for class_id, name in enumerate(found.names):
+    for names, told in {found.names: told for told, found in named.items()}.items():
+        for class_id, name in enumerate(names):
             # Two sets may call one class by two names, but not two classes by one.
             first_id, by = seen.setdefault(name.casefold(), (class_id, told))
             if first_id != class_id and by != told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,10 +170,14 @@ def _sequence(
 def _is_two_valued(maps: StoredMaps) -> bool:
     """Tell whether the maps hold 0 and 255 and no other id; all are read, or as far as it takes."""
     values: set[int] = set()
-    for labels in maps.read(range(len(maps))):
-        values.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
-        if not values <= {0, VOID_8}:
-            return False
+    every = range(len(maps))
+    for places in ([place] for place in every) if isinstance(maps, FolderMaps) else [every]:
+        # What cannot be read is told of when it is scored, if it is.
+        with suppress(SourceError):
+            for labels in maps.read(places):
+                values.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
+                if not values <= {0, VOID_8}:
+                    return False
     return VOID_8 in values
 
 

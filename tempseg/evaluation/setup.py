@@ -306,7 +306,13 @@ def _places_of(
     Whatever comes first begins a shot, but is no cut. A frame that could not be read cuts at the
     next.
     """
-    numbers = None if prediction.run is None else source_numbers(prediction, before)
+    try:
+        numbers = None if prediction.run is None else source_numbers(prediction, before)
+    except SourceError as error:
+        raise ConfigError(
+            f"--cuts: counts frames of the source, of which {prediction.name} is a part, and the "
+            "source is not there to count those before; give it with --video"
+        ) from error
     if numbers is None:
         return tuple(cut for cut in cuts if cut > 0)
     places = {bisect_left(numbers, cut) for cut in cuts if cut > numbers[0]}
@@ -323,9 +329,11 @@ def _read_cuts(path: Path) -> tuple[int, ...]:
     try:
         found = json.loads(text) if path.suffix == ".json" else text.split()
         cuts = found["cuts"] if isinstance(found, dict) else found
-        if isinstance(cuts, str) or not all(isinstance(cut, int | str) for cut in cuts):
+        if isinstance(cuts, str) or any(isinstance(cut, bool) for cut in cuts):
             raise ValueError(f"{cuts!r} is no list of frame numbers")
         numbers = sorted({int(cut) for cut in cuts})
+        if any(isinstance(cut, float) and not cut.is_integer() for cut in cuts):
+            raise ValueError(f"{cuts!r} are no whole numbers")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(
             f"{path}: holds no cuts; give frame numbers that begin a shot, a line each, or JSON"

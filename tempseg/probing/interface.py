@@ -15,11 +15,12 @@ __all__ = ["chosen_output", "chosen_size", "rows"]
 _LONG_SIDE = 512
 _STEP = 32
 _NAME_SIZE = re.compile(r"(?<!\d)(\d{2,4})x(\d{2,4})(?!\d)")
-_NAME_SIDE = re.compile(r"(?<![A-Za-z0-9.])([1-9]\d{2,3})(?![A-Za-z0-9]|\.\d)")
+# Thousands of steps of training are no side.
+_NAME_SIDE = re.compile(r"(?<![\d.])([1-9]\d{2,3})(?![\dkK]|\.\d)")
 _SIDES = range(64, 2049)
 # One number alone may be anything: sides are steps of 32, DeepLab's are one over a step of 64, and
-# from 1984 on they would be years.
-_LONE_SIDES = frozenset(range(128, 1984, 32)) | frozenset(range(129, 1984, 64))
+# PSPNet and ICNet have their own; from 1984 on they would be years.
+_LONE_SIDES = frozenset(range(128, 1984, 32)) | frozenset(range(129, 1984, 64)) | {473, 713}
 
 
 def rows(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 from tempseg.engine import Engine
-from tempseg.errors import TempsegError
+from tempseg.errors import ModelError, TempsegError
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource, ResultSink, Segmenter
 from tempseg.runners.timing import StageTimes
@@ -62,6 +62,19 @@ def show_first_frame(source: FrameSource, segmenter: Segmenter) -> None:
         source.close()
 
 
+def _told_in_classes(results: Iterator[FrameResult]) -> Iterator[FrameResult]:
+    """Yield results as long as files can hold them: an id there is its class."""
+    for result in results:
+        for key, segment in result.segmentation.segments.items():
+            if key != segment.class_id:
+                raise ModelError(
+                    f"frame {result.frame.index}: id {key} stands for class {segment.class_id}, "
+                    "and files hold classes; let the model label with class ids, or take "
+                    "tempseg.segment, which gives segments as they are"
+                )
+        yield result
+
+
 def write_all(
     results: Iterator[FrameResult],
     sinks: Mapping[str, ResultSink],
@@ -87,6 +100,7 @@ def write_all(
         Whatever a stage raises; the sinks are then closed as well as can be, so that what was
         done up to there can be looked at.
     """
+    results = _told_in_classes(results)
     try:
         with ExitStack() as threads:
             for stage, sink in sinks.items():

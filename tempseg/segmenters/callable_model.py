@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from tempseg.types import VOID_8, Frame, Placement, Prediction, SegmenterInfo, U
 __all__ = ["CallableSegmenter", "imported_function"]
 
 _DEFAULTS = SegmenterOptions()
+_log = logging.getLogger(__name__)
 _PREFIX = "python:"
 _EXPECTED = "labels (h, w) of integers, scores (h, w, C) of floats, or a Prediction"
 
@@ -113,32 +115,20 @@ class CallableSegmenter:
         if isinstance(returned, Prediction):
             answer = returned.labels if returned.labels is not None else returned.scores
             assert answer is not None
-            for key, segment in returned.segments.items():
-                if not key == segment.segment_id == segment.class_id:
-                    self._refuse(
-                        frame,
-                        f"a segment {key} of class {segment.class_id}",
-                        "labels that are class ids; leave segments out",
-                    )
             decoded = self._decoded(answer, returned.placement, frame)
             return replace(decoded, segments=dict(returned.segments))
         if not isinstance(returned, np.ndarray):
             self._refuse(frame, type(returned).__name__, _EXPECTED)
         if returned.ndim not in (2, 3) or returned.size == 0 or returned.dtype.kind not in "iubf":
             self._refuse(frame, f"{returned.dtype} {returned.shape}", _EXPECTED)
-        # Any grid will do, but where the last two sides alone lie over the frame they are one.
-        if (
-            returned.ndim == 3
-            and covers(returned.shape[1:], frame.size)
-            and not covers(returned.shape[:2], frame.size)
-        ):
+        if returned.ndim == 3 and _begins_with_channels(returned.shape, frame.size):
             self._refuse(
                 frame,
                 f"{returned.dtype} {returned.shape}",
                 "labels (h, w) or scores (h, w, C): channels last, and no batch",
             )
         if self._perhaps_mask and returned.dtype.kind in "iu":
-            self._refuse_mask(returned, frame)
+            self._look_for_mask(returned, frame)
         placement = Placement.stretch((returned.shape[0], returned.shape[1]), frame.size)
         return self._decoded(returned, placement, frame)
 
@@ -161,20 +151,38 @@ class CallableSegmenter:
             answer[None], placement=placement, frame_index=frame.index
         )
 
-    def _refuse_mask(self, labels: NDArray[Any], frame: Frame) -> None:
-        """Refuse 0 and 255 for background and foreground; any other id tells that ids are meant."""
+    def _look_for_mask(self, labels: NDArray[Any], frame: Frame) -> None:
+        """Tell of 0 and 255 for background and foreground; another id tells that ids are meant.
+
+        Refused only where no classes are named and by the run's first frame, which every process
+        sees first: later ones must not hang on what a process saw before.
+        """
         if ((labels != 0) & (labels != VOID_8)).any():
             self._perhaps_mask = False
         elif (labels == VOID_8).any():
-            self._refuse(
-                frame,
-                f"no id but 0 and {VOID_8}, which is void",
-                "ids; return 1 for the foreground (mask > 0), or set segmenter.output = 'argmax' "
-                "if void is meant",
-            )
+            self._perhaps_mask = False
+            found = f"no id but 0 and {VOID_8}, which is void"
+            fix = "return 1 for the foreground (mask > 0)"
+            if self._integers is None and self._options.classes == "auto":
+                self._refuse(
+                    frame,
+                    found,
+                    f"ids; {fix}, or set segmenter.output = 'argmax' if void is meant",
+                )
+            _log.warning("%s: frame %d: got %s; %s", self._name, frame.index, found, fix)
 
     def _refuse(self, frame: Frame, actual: str, expected: str) -> NoReturn:
         raise ModelError(f"{self._name}: frame {frame.index}: got {actual}, expected {expected}")
+
+
+def _begins_with_channels(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
+    """Tell where an answer's last two sides lie over the frame, and its first two cannot be meant.
+
+    Any grid will do: small ones may look like that by their number of classes.
+    """
+    if shape[0] == 1:
+        return covers(shape[1:], size) and not covers(shape[:2], size)
+    return shape[1:] == size != shape[:2]
 
 
 def imported_function(model: str) -> Callable[[UInt8Array], object]:

@@ -287,22 +287,27 @@ def _size(
 
 
 def _may_be_grid(shape: Shape, size: tuple[int, int], *, channels_first: bool) -> bool:
-    if len(shape) == 4:
-        rows, columns = shape[2:4] if channels_first else shape[1:3]
+    batch = len(shape) == 3 and shape[0] in (None, 1)
+    if len(shape) == 4 or batch:
+        first = 2 if channels_first and not batch else 1
+        rows, columns = shape[first : first + 2]
         if rows is None or columns is None:
             return True
-        # Four sides leave no doubt which are the grid's, and some networks enlarge to one size
-        # whatever they are given. A single cell is what classifiers that pool end in.
+        # There is no doubt which sides are the grid's, and some networks enlarge to one size
+        # whatever they are given. A single cell is what classifiers that pool end in, a row those
+        # of two classes.
         aspect = (columns * size[0]) / (rows * size[1]) if rows else 0
-        return 0.5 <= aspect <= 2 and (max(rows, columns) > 1 or max(size) == 1)
-    if len(shape) not in (2, 3):
+        least = min(rows, columns) if batch else max(rows, columns)
+        return 0.5 <= aspect <= 2 and (least > 1 or 1 in size)
+    if len(shape) == 3:
+        rows, columns = shape[:2]
+        if rows is None or columns is None:
+            return True
+    elif len(shape) == 2:
+        # An open side is a batch's as a rule, so the other must be the input's.
+        rows, columns = shape
+    else:
         return False
-    batch = len(shape) == 3 and shape[0] in (None, 1)
-    rows, columns = shape[1:] if batch else shape[:2]
-    if len(shape) == 3 and (rows is None or columns is None):
-        return True
-    # A row is what classifiers of two classes end in. Of two sides an open one is a batch's as a
-    # rule, so the other must be the input's.
     return covers((rows, columns), size) and (1 not in (rows, columns) or 1 in size)
 
 

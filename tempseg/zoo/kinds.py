@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
 __all__ = ["is_of_kind"]
 
 _HEAD_BYTES = 512
+# What a protocol buffer begins with may look like a bracket, but not like this.
+_PAGE = re.compile(rb"<[!?a-zA-Z]|\{\s*\"|\{\s*\}")
 # Where a kind of file says which it is, by the ending of its name.
 _SIGNATURES = {
     ".tflite": (4, b"TFL3"),
@@ -18,8 +21,7 @@ _SIGNATURES = {
 def is_of_kind(path: Path, name: str) -> bool:
     """Return whether a file can be what its name says.
 
-    Of kinds without a signature all is taken but pages and messages: neither a protocol buffer nor
-    its text begins with `<` or `{`.
+    Of kinds without a signature all is taken but pages and messages.
 
     Parameters
     ----------
@@ -34,4 +36,4 @@ def is_of_kind(path: Path, name: str) -> bool:
         offset, signature = found
         return head[offset:].startswith(signature)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return bool(text) and not text.startswith((b"<", b"{"))
+    return bool(text) and not _PAGE.match(text)

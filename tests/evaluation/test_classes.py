@@ -59,6 +59,12 @@ def test_sequences_whose_names_stand_for_other_ids_need_a_mapping():
         agree_on_classes(_sequence("run", classes=one), _sequence("gt", classes=other), None)
 
 
+def test_equal_class_sets_agree_whatever_their_names():
+    sets = [custom(["Car", "car", "road"]) for _ in range(2)]
+    given = [_sequence(name, classes=found) for name, found in zip("ab", sets, strict=True)]
+    assert agree_on_classes(*given, None).class_set == sets[0]
+
+
 def test_sequences_that_call_classes_by_other_names_are_compared():
     one, other = custom(["Sky", "building", "Road"]), custom(["sky", "house", "road"])
     found = agree_on_classes(_sequence("run", classes=one), _sequence("gt", classes=other), None)

@@ -290,6 +290,17 @@ def test_true_cuts_are_frames_of_the_source_also_beside_a_part(part, tmp_path):
     assert evaluate(part, cuts=truth).settings.cuts == (2,)
 
 
+def test_cuts_beside_a_part_need_the_source(part, clip, tmp_path):
+    moved = shutil.copytree(part, tmp_path / "moved")
+    record = moved / "run.json"
+    record.write_text(record.read_text().replace(str(clip.video), "gone.mp4"))
+    cuts = tmp_path / "cuts.json"
+    cuts.write_text("[7.0]")
+    with pytest.raises(ConfigError, match=r"--cuts: counts frames of the source.*--video"):
+        evaluate(moved, cuts=cuts)
+    assert evaluate(moved, cuts=cuts, video=clip.video).settings.cuts == (2,)
+
+
 def test_the_first_frame_is_no_cut(finished, tmp_path):
     truth = tmp_path / "cuts.txt"
     truth.write_text(f"0\n{CUT}\n")

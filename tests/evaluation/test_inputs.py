@@ -111,6 +111,16 @@ def test_what_255_is_hangs_on_every_map(tmp_path, form, late):
     assert open_labels(given).two_valued == (late == 255)
 
 
+def test_a_map_that_cannot_be_read_is_told_of_where_it_is_scored(tmp_path):
+    for index in range(4):
+        Image.fromarray(np.uint8([[0, 255]])).save(tmp_path / f"{index}.png")
+    (tmp_path / "3.png").write_bytes(b"no image")
+    sequence = open_labels(tmp_path)
+    assert sequence.two_valued
+    with pytest.raises(SourceError, match=r"3\.png"):
+        list(sequence.maps.read([3]))
+
+
 def _empty(tmp_path, finished):
     return tmp_path
 

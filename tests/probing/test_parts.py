@@ -28,6 +28,8 @@ OPEN = Interface((Declared("image", "float32", (None, None, None, 3)),))
         ("deeplabv3_513.onnx", (513, 513), "undecided"),
         ("deeplabv3-257_mv_gpu.onnx", (257, 257), "undecided"),
         ("unet_512_1024x512.onnx", (1024, 512), "likely"),
+        ("unet512.onnx", (512, 512), "undecided"),
+        ("pspnet_473px.onnx", (473, 473), "undecided"),
         ("espnetv2_s_2.0_city.onnx", (512, 288), "undecided"),
         ("road_v1.10000x4.onnx", (512, 288), "undecided"),
     ],
@@ -52,7 +54,7 @@ def test_an_open_size_comes_from_the_name_before_the_pictures(
         "epoch_100.onnx",
         "mobilenet_v3_075.onnx",
         "densenet_161.onnx",
-        "unet128.onnx",
+        "segformer_b0_160k_ade20k.onnx",
         "road_v2.320.onnx",
     ],
 )

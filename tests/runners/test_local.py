@@ -14,7 +14,7 @@ from tempseg.errors import ModelError
 from tempseg.runners.local import stream, write_all
 from tempseg.runners.timing import StageTimes
 from tempseg.segmenters import CallableSegmenter
-from tempseg.types import Frame, VideoInfo
+from tempseg.types import Frame, FrameResult, Origin, Segment, Segmentation, VideoInfo
 
 FRAMES = 30
 STAGES = ("decode", "motion", "segment", "masks", "overlay", "table", "observer")
@@ -106,6 +106,21 @@ def _threads() -> list[str]:
     # A model that hangs, as others' tests have them, keeps its own for good.
     names = [t.name for t in threading.enumerate() if t.name.startswith("tempseg-")]
     return [name for name in names if name != "tempseg-hung"]
+
+
+def test_segments_that_files_cannot_hold_are_refused():
+    sink, labels = _Sink("masks", None), np.ones((48, 64), np.uint8)
+    frame = Frame.from_image(np.zeros((48, 64, 3), np.uint8), index=4)
+    told = []
+    for class_id in (1, 7):
+        answer = Segmentation(labels, {1: Segment(1, class_id)})
+        results = iter([FrameResult(frame, answer, Origin.SEGMENTED)])
+        try:
+            write_all(results, {"masks": sink}, times=StageTimes())
+        except ModelError as error:
+            told.append(str(error))
+    assert len(told) == 1
+    assert told[0].startswith("frame 4: id 1 stands for class 7, and files hold classes")
 
 
 def test_every_sink_gets_every_frame_in_order_and_heavy_ones_have_a_thread():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import tempseg
@@ -62,28 +64,52 @@ def test_a_prediction_says_where_it_lies() -> None:
     assert prediction.labels.shape == (8, 6)
 
 
-def test_a_predictions_ids_are_its_classes() -> None:
+def test_a_prediction_says_what_its_ids_stand_for() -> None:
     labels = np.full((4, 6), 2, np.uint8)
-
-    def answering(*segments: Segment) -> CallableSegmenter:
-        by_id = {segment.segment_id: segment for segment in segments}
-        prediction = Prediction(Placement(1, 0, 1, 0), labels=labels, segments=by_id)
-        return CallableSegmenter(lambda image: prediction, RGB)
-
-    assert answering(Segment(2, 2)).segment(FRAME).segments == {2: Segment(2, 2)}
-    with pytest.raises(ModelError, match=r"frame 41: got a segment 2 of class 1, expected labels"):
-        answering(Segment(2, 1)).segment(FRAME)
+    segments = {2: Segment(2, 1, score=0.5, is_thing=True)}
+    prediction = Prediction(Placement(1, 0, 1, 0), labels=labels, segments=segments)
+    assert CallableSegmenter(lambda image: prediction, RGB).segment(FRAME).segments == segments
 
 
-@pytest.mark.parametrize("classes", ["auto", "binary"])
+def _mask(dtype: type) -> NDArray[Any]:
+    return np.where(np.eye(4, 6), 255, 0).astype(dtype)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])
-def test_a_mask_of_0_and_255_is_refused(classes: str, dtype: type) -> None:
-    empty = np.zeros((4, 6), dtype)
-    answers = iter([empty, np.where(np.eye(4, 6), 255, empty)])
-    segmenter = CallableSegmenter(lambda image: next(answers), SegmenterOptions(classes=classes))
-    segmenter.segment(FRAME)
+def test_a_mask_of_0_and_255_on_the_first_frame_is_refused(dtype: type) -> None:
+    segmenter = CallableSegmenter(lambda image: _mask(dtype))
     with pytest.raises(ModelError, match=r"no id but 0 and 255, which is void.*mask > 0"):
         segmenter.segment(FRAME)
+
+
+@pytest.mark.parametrize(
+    ("empty_before", "options"),
+    [(1, SegmenterOptions()), (0, SegmenterOptions(classes="binary"))],
+    ids=["later", "named"],
+)
+def test_a_mask_of_0_and_255_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture, empty_before: int, options: SegmenterOptions
+) -> None:
+    answers = [np.zeros((4, 6), np.uint8)] * empty_before + [_mask(np.uint8)] * 2
+    segmenter = CallableSegmenter(lambda image: answers.pop(0), options)
+    labels = [segmenter.segment(FRAME).labels for _ in range(len(answers))]
+    assert labels[-1] is not None
+    assert (labels[-1] == 255).any()
+    assert caplog.text.count("no id but 0 and 255, which is void; return 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((14, 14, 19), (480, 640)), ((84, 84, 150), (1080, 1920))]
+)
+def test_a_small_grid_of_many_classes_has_its_channels_last(
+    shape: tuple[int, int, int], size: tuple[int, int]
+) -> None:
+    scores = np.full(shape, 1 / shape[2], np.float32)
+    frame = Frame.from_image(np.zeros((*size, 3), np.uint8))
+    options = SegmenterOptions(classes=[f"class {n}" for n in range(shape[2])])
+    found = CallableSegmenter(lambda image: scores, options).segment(frame).scores
+    assert found is not None
+    assert found.shape == shape
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,9 @@ def test_a_grid_at_any_stride_is_taken(
 
 def test_four_sides_may_be_of_another_aspect() -> None:
     require_grid((1, 513, 513, 21), (360, 640), "net")
+
+
+def test_ids_may_come_on_a_grid_of_fixed_size() -> None:
+    require_grid((1, 64, 64), (90, 160), "net")
+    with pytest.raises(ModelError, match="expected a grid"):
+        require_grid((1, 250, 4), (90, 160), "net")
