@@ -231,7 +231,8 @@ def _claimed(folder: Path) -> Iterator[None]:
     mark = folder / UNFINISHED
     if os.path.lexists(folder) and not mark.is_file():
         raise OutputError(
-            f"{folder}: is in the way, and no unfinished result; move it or choose another name"
+            f"{folder}: is in the way, and not known to be an unfinished result; remove it or "
+            "choose another name"
         )
     folder.mkdir(parents=True, exist_ok=True)
     with mark.open("wb") as lock:

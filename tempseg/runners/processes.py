@@ -23,9 +23,9 @@ _EVERY_S = 0.2
 _LOOK_S = 0.5
 _ROOT = Path(__file__).parents[2]
 _BEGIN = (
-    # The tempseg that runs here, and nothing else from where it lies or from the current folder.
-    "import sys; sys.path.insert(0, sys.argv[2]); import tempseg; del sys.path[0]; "
-    "from tempseg.runners.worker import main; main()"
+    # The tempseg that runs here; of all else that lies beside it only what is nowhere else.
+    "import sys; path = sys.path; path.insert(0, sys.argv[2]); import tempseg; "
+    "path.append(path.pop(0)); from tempseg.runners.worker import main; main()"
 )
 
 

@@ -19,8 +19,14 @@ def write_sealed(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path, *, unsealed: bool = False) -> dict[str, Any]:
     """Return the values in a file.
+
+    Parameters
+    ----------
+    path : Path
+    unsealed : bool
+        Whether a file without a hash will do: versions before wrote none.
 
     Raises
     ------
@@ -28,6 +34,8 @@ def read_sealed(path: Path) -> dict[str, Any]:
         When there is none, or it is not what was written.
     """
     found = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(found, dict) and unsealed and _SEAL not in found:
+        return found
     if not isinstance(found, dict) or found.pop(_SEAL, None) != _hash(found):
         raise ValueError(f"{path}: is not what was written")
     return found

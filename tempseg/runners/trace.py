@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -49,6 +50,7 @@ class Trace:
         self._error: OSError | None = None
         self._file: TextIO | None = None
         try:
+            _check_place(self._path)
             foreign = self._path.is_file() and not _is_trace(self._path)
         except OSError as error:
             raise self._refused(error) from error
@@ -136,8 +138,11 @@ class Trace:
                 return
             with suppress(OSError):
                 self._file.close()
+            # Behind a link; and neither a pipe nor a device.
+            made = Path(os.path.realpath(self._path))
             with suppress(OSError):
-                self._path.unlink()
+                if made.is_file():
+                    made.unlink()
             self._file = None
 
     def _refused(self, error: OSError) -> OutputError:
@@ -178,6 +183,17 @@ class Trace:
 
     def _us(self, at: float) -> float:
         return round((at - self._start) * 1e6, 3)
+
+
+def _check_place(path: Path) -> None:
+    """Raise an OSError where no file can be written, before anything is begun for it."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not (there.is_dir() or there == path):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(there, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _is_trace(path: Path) -> bool:

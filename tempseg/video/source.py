@@ -92,7 +92,7 @@ class VideoSource:
 
     The first frame is decoded at opening, so everything that is wrong with the file or the part
     is found then. At most two decoded frames are held; of an AVI, which does not tell when they
-    are shown, as many more as were decoded ahead.
+    are shown, up to 16 more.
 
     Parameters
     ----------

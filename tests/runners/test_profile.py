@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import defaultdict
 
@@ -163,6 +164,31 @@ def test_a_trace_that_cannot_be_made_is_refused_by_name(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"trace\.json: cannot be written"):
         Trace(tmp_path / "file" / "trace.json").begin()
+
+
+def test_a_place_for_no_trace_is_refused_before_anything_is_lost(clip, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(tempseg.RunError):
+        tempseg.run(clip, out, model="python:tests.runners.faulty:raises_after_3", config=CONFIG)
+    left = sorted(out.rglob("*"))
+    with pytest.raises(OutputError, match="cannot be written: Is a directory"):
+        tempseg.run(clip, out, model=MODEL, config=CONFIG, overwrite=True, profile=tmp_path)
+    assert sorted(out.rglob("*")) == left
+
+
+def test_what_is_no_file_of_its_own_outlives_a_trace(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link.json"
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "trace.json")
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        for place in (pipe, link):
+            trace = Trace(place)
+            trace.begin()
+            trace.discard()
+    finally:
+        os.close(reader)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "pipe"]
 
 
 def test_a_full_disk_is_told_when_the_trace_is_closed():

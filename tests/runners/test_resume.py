@@ -227,6 +227,13 @@ def test_a_changed_config_is_refused_with_what_changed(material, stopped):
     material.run(stopped, resume=True, workers=2)
 
 
+def test_a_changed_config_is_refused_where_records_bear_no_seal_yet(material, stopped):
+    made = stopped / "partial" / "chunks" / "run.json"
+    made.write_text(json.dumps(read_sealed(made)))
+    with pytest.raises(ConfigError, match=r"keyframe\.interval: 5 -> 4"):
+        material.run(stopped, resume=True, config={"keyframe.interval": 4})
+
+
 def test_a_changed_model_is_refused(material, stopped, tmp_path):
     labels = tmp_path / "labels"
     shutil.copytree(material.folder / "labels", labels)
