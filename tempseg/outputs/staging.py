@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from tempseg.errors import OutputError, is_full
+from tempseg.locks import lock_now
 
 __all__ = ["CHUNKS", "RunFolder", "new_folder"]
 
@@ -126,15 +126,12 @@ class RunFolder:
             self.partial.mkdir(parents=True, exist_ok=True)
             self.sweep()
             self._lock = (self.partial / LOCK).open("wb")
-            try:
-                # The system lets go of it however the process ends.
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            if not lock_now(self._lock):
                 self._lock.close()
                 raise OutputError(
                     f"{self.path}: another run is writing there; wait for it, or choose another "
                     "--out"
-                ) from error
+                )
             self._refuse_finished()
             for entry in list(self.partial.iterdir()):
                 if entry.is_dir() and not self._resume:
@@ -236,12 +233,10 @@ def _claimed(folder: Path) -> Iterator[None]:
         )
     folder.mkdir(parents=True, exist_ok=True)
     with mark.open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not lock_now(lock):
             raise OutputError(
                 f"{folder}: another command is writing there; wait for it, or choose another name"
-            ) from error
+            )
         try:
             for entry in list(folder.iterdir()):
                 if entry.is_dir() and not entry.is_symlink():
