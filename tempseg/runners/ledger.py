@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,8 @@ from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.sealed import read_sealed, write_sealed
 
 __all__ = ["CHUNK_FILES", "RECORD", "ChunkFolder", "Ledger", "is_whole", "make_room"]
+
+_log = logging.getLogger(__name__)
 
 CHUNK_FILES = ("masks.mkv", "overlay.mp4", "frames.csv")
 RECORD = "chunk.json"
@@ -125,11 +129,19 @@ class Ledger:
 
     def finished(self, plan: ChunkPlan, run: str) -> dict[int, ChunkRecord]:
         """Return the records of the chunks whose files are whole, by number."""
-        found = {}
+        found, lost = {}, 0
         for chunk in plan.chunks:
             record = self._verified(chunk, run, _files(plan.config))
             if record is not None:
                 found[chunk.number] = record
+            elif os.path.lexists(self.chunks / chunk.name):
+                lost += 1
+        if lost:
+            _log.warning(
+                "%s: %d finished chunks are damaged or of another version; they are done again",
+                self.chunks,
+                lost,
+            )
         return found
 
     def folder_of(self, number: int) -> Path:

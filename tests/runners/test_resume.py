@@ -211,10 +211,16 @@ def _edit(path, old, new):
         *(_say_it_is_in_one, _put_others_in_their_places),
     ],
 )
-def test_harmed_chunks_are_found_and_done_again(material, whole, stopped, monkeypatch, harm):
-    harmed = harm(stopped / "partial" / "chunks")
+def test_harmed_chunks_are_found_told_of_and_done_again(
+    material, whole, stopped, monkeypatch, harm, caplog
+):
+    chunks = stopped / "partial" / "chunks"
+    harmed = harm(chunks)
+    lie_there = sum(entry.name.isdecimal() for entry in chunks.iterdir())
     assert _redone(material, stopped, monkeypatch) == sorted([*harmed, 3, 4])
     assert digest(stopped) == digest(whole)
+    lost = lie_there - (3 - len(harmed))
+    assert (f"{lost} finished chunks are damaged" in caplog.text) == bool(lost)
 
 
 def test_a_changed_config_is_refused_with_what_changed(material, stopped):
