@@ -49,7 +49,9 @@ TRUSTED_DISTANCE = 12
 the same thing."""
 
 WEIGHT_OF_LAST = 0.3
-"""What the frame before counts in a look-up; a keyframe counts one over its distance in frames."""
+WEIGHT_OF_LAST_BETWEEN = 0.1
+"""What the frame before counts in a look-up, where keyframes lie on one side and on both; a
+keyframe counts one over its distance in frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,8 @@ def look_up(
     """Return a frame's labels (H, W), and the frame as a reference for the next.
 
     Labels are looked up in the proposals' keyframes (see `tempseg.refine.match`), each weighing
-    one over its distance in frames, and in the frame before where it is given and there is only
-    one keyframe.
+    one over its distance in frames, and in the frame before where it is given: motion leads there
+    best, for it is one step away.
 
     Parameters
     ----------
@@ -178,8 +180,9 @@ def look_up(
         Source(reference, proposal.motion.flow, 1 / abs(distance))
         for proposal, distance, reference in zip(proposals, distances, references, strict=True)
     ]
-    if last is not None and step.onto is not None and len(sources) == 1:
-        sources.append(Source(last, step.onto.flow, WEIGHT_OF_LAST))
+    if last is not None and step.onto is not None:
+        weight = WEIGHT_OF_LAST if len(sources) == 1 else WEIGHT_OF_LAST_BETWEEN
+        sources.append(Source(last, step.onto.flow, weight))
     pixels = Pixels.of(step.frame.picture.yuv420(), step.luma)
     return match(sources, pixels, size=step.frame.size)
 
