@@ -33,6 +33,7 @@ from tempseg.segmenters import (
     open_segmenter,
 )
 from tempseg.segmenters.answers import AnswerDecoder
+from tempseg.segmenters.detectors import refuse_detector
 from tempseg.segmenters.network import available_threads, hashed
 from tempseg.segmenters.options import choose_classes
 from tempseg.zoo import ZooEntry, entry_for, entry_of_bytes, resolve_model
@@ -177,6 +178,7 @@ class _Examination:
         self._guesses: list[Guess] = []
         self._remarks: dict[str, str] = {}
         self._interface = interface
+        refuse_detector(name, interface.outputs, options.output_name)
         self._options, guess = chosen_output(interface, options)
         self._note(guess, "output_name")
         frame = pictures.images[0].shape

@@ -50,7 +50,8 @@ class KerasSegmenter(NetworkSegmenter):
                 f"{name}: takes {len(inputs)} inputs ({found}), expected one: an RGB image"
             )
         named = _outputs(loaded)
-        chosen = named[pick(name, named, options.output_name)]
+        declared = (_declared(key, given) for key, given in named.items())
+        chosen = named[pick(name, declared, options.output_name)]
         # Only what leads to the wanted output is computed.
         self._model = keras.Model(inputs, chosen)
         port = input_port(name, list(inputs[0].shape), str(inputs[0].dtype), options=options)

@@ -150,7 +150,8 @@ def _chosen_output(name: str, interpreter: Any, options: SegmenterOptions) -> di
     if options.output_name is not None and options.output_name not in outputs:
         for key in run:
             outputs.update(signatures[key])
-    return dict(outputs[pick(name, outputs, options.output_name)])
+    declared = (replace(_declared(detail), name=key) for key, detail in outputs.items())
+    return dict(outputs[pick(name, declared, options.output_name)])
 
 
 def _run_outputs(interpreter: Any, signature: str) -> dict[str, Any]:

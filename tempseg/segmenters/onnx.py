@@ -56,7 +56,7 @@ class OnnxSegmenter(NetworkSegmenter):
         dtype = "float32" if self._half else _DTYPES.get(taken.type, taken.type)
         port = input_port(name, _sides(taken.shape), dtype, options=options)
         outputs = {o.name: o for o in self._session.get_outputs()}
-        self._output_name = pick(name, outputs, options.output_name)
+        self._output_name = pick(name, map(_declared, outputs.values()), options.output_name)
         given = outputs[self._output_name]
         super().__init__(
             path,

@@ -11,6 +11,7 @@ import importlib.util
 import logging
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ class OpenCvSegmenter(NetworkSegmenter):
         with quiet_native_log():
             self._net = opencv_trial.read_net(name, files.text_graph)
         self._output_name = pick(
-            name, self._net.getUnconnectedOutLayersNames(), options.output_name
+            name, _outputs(declared, self._net.getUnconnectedOutLayersNames()), options.output_name
         )
         given = _output(declared, self._output_name)
         if given is None or given.shape is None:
@@ -169,6 +170,14 @@ def _output(interface: Interface, name: str) -> Declared | None:
     if len(interface.outputs) == 1:
         return interface.outputs[0]
     return next((given for given in interface.outputs if given.name == name), None)
+
+
+def _outputs(interface: Interface, names: Sequence[str]) -> list[Declared]:
+    found = ((name, _output(interface, name)) for name in names)
+    return [
+        replace(given, name=name) if given else Declared(name, "unknown", None)
+        for name, given in found
+    ]
 
 
 def _files(name: str) -> _Files:

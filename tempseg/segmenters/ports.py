@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ModelError
+from tempseg.segmenters.declarations import Declared
+from tempseg.segmenters.detectors import refuse_detector
 from tempseg.segmenters.options import SegmenterOptions
 
 __all__ = [
@@ -245,15 +247,18 @@ def covers(grid: Shape, size: tuple[int, int]) -> bool:
     return abs(columns * size[0] - rows * size[1]) <= max(size)
 
 
-def pick(model: str, names: Iterable[str], wanted: str | None) -> str:
-    """Return the output to read: the wanted one, or the only one.
+def pick(model: str, outputs: Iterable[Declared], wanted: str | None) -> str:
+    """Return the name of the output to read: the wanted one, or the only one.
 
     Raises
     ------
     ModelError
-        When the wanted one is not there, or there are several and none is wanted.
+        When the wanted one is not there, there are several and none is wanted, or they are a
+        detector's.
     """
-    available = sorted(names)
+    given = tuple(outputs)
+    refuse_detector(model, given, wanted)
+    available = sorted(output.name for output in given)
     if wanted is None and len(available) == 1:
         return available[0]
     if wanted in available:

@@ -50,7 +50,7 @@ class SavedModelSegmenter(NetworkSegmenter):
             )
         ((self._input_name, taken),) = inputs.items()
         outputs = self._call.structured_outputs
-        self._output_name = pick(name, outputs, options.output_name)
+        self._output_name = pick(name, _all_declared(outputs), options.output_name)
         output = outputs[self._output_name]
         port = input_port(name, _sides(taken.shape) or [], taken.dtype.name, options=options)
         super().__init__(

@@ -150,6 +150,7 @@ def test_a_previous_mask_is_told(tiny: TinyModels, picture: Path) -> None:
         ("nan.onnx", "not finite, whatever pixels it is fed"),
         ("gray.onnx", "expected one RGB image"),
         ("two_inputs.tflite", "takes 2 inputs"),
+        ("detector.onnx", "is a detector: its outputs"),
         ("alone.pb", "its text graph alone.pbtxt is not beside it"),
     ],
 )

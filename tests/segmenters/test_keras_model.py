@@ -73,6 +73,7 @@ def test_code_inside_a_model_is_not_run(tiny: TinyModels, suffix: str) -> None:
         ("keyed.keras", r"several outputs.*\['coarse', 'fine'\]"),
         ("nested.keras", r"several outputs.*\['net', 'net_1'\]"),
         ("two_inputs.keras", "takes 2 inputs"),
+        ("detector.keras", r"is a detector: its outputs \['boxes', 'masks', 'scores'\]"),
         ("flat.keras", r"\[any, 96, 3\], expected a grid over the 12x8 input.*reshape"),
         ("pooled.keras", r"\[any, 3\], expected a grid over the 12x8 input"),
         ("open.keras", r"any size.*set segmenter\.input_size"),

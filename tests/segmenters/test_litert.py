@@ -85,6 +85,11 @@ def test_an_open_size_comes_from_config(tiny: TinyModels) -> None:
     assert scores.shape == (6, 10, 3)
 
 
+def test_a_detector_is_refused(tiny: TinyModels) -> None:
+    with pytest.raises(ModelError, match=r"detector\.tflite: is a detector: its outputs .*'"):
+        LiteRTSegmenter(tiny.path("detector.tflite"))
+
+
 def test_an_output_is_chosen_by_name(tiny: TinyModels) -> None:
     with pytest.raises(ModelError, match=r"several outputs; set segmenter\.output_name") as found:
         LiteRTSegmenter(tiny.path("two_outputs.tflite"), RGB)

@@ -66,6 +66,7 @@ def test_an_output_is_chosen_by_name(tiny: TinyModels) -> None:
         ("gray.onnx", r"its input is \[1, 1, 8, 12\], expected one RGB image"),
         ("open.onnx", r"any size \(\[1, 3, any, any\]\); set segmenter\.input_size"),
         ("missing.onnx", "no such file"),
+        ("detector.onnx", r"is a detector: its outputs \['detection_boxes', 'detection_masks', "),
     ],
 )
 def test_models_that_cannot_be_used_are_refused(tiny: TinyModels, name: str, told: str) -> None:

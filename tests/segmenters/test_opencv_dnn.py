@@ -68,6 +68,11 @@ def test_an_output_is_chosen_by_name(tiny: TinyModels) -> None:
         OpenCvSegmenter(tiny.path("two_outputs.onnx"), RGB)
 
 
+def test_a_detector_is_refused(tiny: TinyModels) -> None:
+    with pytest.raises(ModelError, match=r"detector\.onnx: is a detector: its outputs .*masks'"):
+        OpenCvSegmenter(tiny.path("detector.onnx"), RGB)
+
+
 def test_a_graph_without_its_text_is_refused(tiny: TinyModels) -> None:
     with pytest.raises(ModelError, match=r"alone\.pb: its text graph alone\.pbtxt is not beside"):
         open_segmenter(str(tiny.path("alone.pb")))

@@ -55,6 +55,13 @@ def test_several_outputs_without_a_name_are_refused(tiny: TinyModels) -> None:
         SavedModelSegmenter(tiny.path("fixed"), SegmenterOptions(signature="several"))
 
 
+@pytest.mark.parametrize("output", [None, "detection_masks"])
+def test_a_detector_is_refused(tiny: TinyModels, output: str | None) -> None:
+    options = SegmenterOptions(signature="objects", output_name=output)
+    with pytest.raises(ModelError, match=r"fixed: is a detector: its outputs \['detection_boxes',"):
+        SavedModelSegmenter(tiny.path("fixed"), options)
+
+
 def test_two_inputs_are_refused(tiny: TinyModels) -> None:
     with pytest.raises(ModelError, match="takes 2 inputs"):
         SavedModelSegmenter(tiny.path("fixed"), SegmenterOptions(signature="two_inputs"))

@@ -88,6 +88,14 @@ def make_tiny_models(folder: Path) -> TinyModels:
                     },
                     fixed,
                 ),
+                "objects": traced(
+                    lambda image: {
+                        "detection_boxes": tf.zeros([1, 5, 4]),
+                        "detection_scores": tf.zeros([1, 5]),
+                        "detection_masks": tf.zeros([1, 5, *SIZE]) + image[:, :1, :1, :1],
+                    },
+                    fixed,
+                ),
                 "two_inputs": traced(
                     lambda image, other: {"logits": model.logits(image + other)},
                     fixed,
@@ -153,6 +161,15 @@ def make_tiny_models(folder: Path) -> TinyModels:
         convert(
             "two_outputs.tflite",
             lambda image: (model.logits(image), tf.argmax(model.logits(image), -1)),
+            fixed,
+        )
+        convert(
+            "detector.tflite",
+            lambda image: (
+                tf.zeros([1, 5, 4]) + image[:, :1, :1, 0],
+                tf.zeros([1, 5]) + image[:, :1, 0, 0],
+                tf.zeros([1, 5, *SIZE]) + image[:, :1, :1, :1],
+            ),
             fixed,
         )
         several = tf.lite.TFLiteConverter.from_saved_model(

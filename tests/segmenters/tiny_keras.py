@@ -43,7 +43,14 @@ def write_all_keras(folder: Path, weights: np.ndarray, size: tuple[int, int]) ->
     inner = keras.Model(fixed, [logits, half], name="net")
     outer = image(*size, 3)
     keras.Model(outer, inner(outer)).save(folder / "nested.keras")
+    pooled = keras.layers.GlobalAveragePooling2D()(logits)
+    objects = {
+        "boxes": keras.layers.Reshape((5, 4))(keras.layers.Dense(20)(pooled)),
+        "scores": keras.layers.Dense(5)(pooled),
+        "masks": keras.layers.Permute((3, 1, 2))(keras.layers.Conv2D(5, 1)(fixed)),
+    }
+    keras.Model(fixed, objects).save(folder / "detector.keras")
     flat = keras.layers.Reshape((-1, 3))
     keras.Model(fixed, flat(logits)).save(folder / "flat.keras")
     keras.Model(open_image, flat(coloured(open_image))).save(folder / "open_flat.keras")
-    keras.Model(fixed, keras.layers.GlobalAveragePooling2D()(logits)).save(folder / "pooled.keras")
+    keras.Model(fixed, pooled).save(folder / "pooled.keras")

@@ -72,6 +72,27 @@ def write_onnx(
     path.write_bytes(model.SerializeToString())
 
 
+def write_detector(path: Path, size: tuple[int, int]) -> None:
+    """Write what finds the same five objects in every picture, with masks on the picture's grid."""
+    shapes = {
+        "detection_boxes": (1, 5, 4),
+        "detection_scores": (1, 5),
+        "detection_masks": (1, 5, *size),
+        "num_detections": (1,),
+    }
+    found = [numpy_helper.from_array(np.ones(sides, "f4"), f"{n}_") for n, sides in shapes.items()]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [f"{name}_"], [name]) for name in shapes],
+        "detector",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, *size))],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, sides) for n, sides in shapes.items()],
+        found,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
 def write_all_onnx(folder: Path, weights: np.ndarray, size: tuple[int, int]) -> None:
     """Write every ONNX file that the tests use."""
     write_onnx(folder / "first.onnx", weights, size=size)
@@ -81,6 +102,7 @@ def write_all_onnx(folder: Path, weights: np.ndarray, size: tuple[int, int]) -> 
     write_onnx(folder / "half.onnx", weights, size=size, half=True)
     write_onnx(folder / "open.onnx", weights, size=("height", "width"))
     write_onnx(folder / "two_outputs.onnx", weights, size=size, more=True)
+    write_detector(folder / "detector.onnx", size)
     write_onnx(folder / "gray.onnx", weights[:1], size=size, channels=1)
     write_onnx(folder / "many.onnx", weights, size=size, batch="images")
     write_onnx(folder / "nan.onnx", weights * np.nan, size=size)
