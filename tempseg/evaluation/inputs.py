@@ -107,14 +107,26 @@ def _open_folder(folder: Path, name: str) -> LabelSequence:
     if not (folder / "labels").is_dir():
         return _sequence(name, FolderMaps.of(folder))
     maps = FolderMaps.of(folder / "labels")
-    ids = FolderMaps.of(folder / "ids") if (folder / "ids").is_dir() else None
-    if ids is not None and len(ids) != len(maps):
-        raise SourceError(
-            f"{folder}: ids holds {len(ids)} images, labels {len(maps)}; give one for each"
-        )
+    ids = _ids_beside(maps, folder / "ids") if (folder / "ids").is_dir() else None
     scene = folder / "scene.json"
     class_set, cuts = _read_scene(scene) if scene.exists() else (None, frozenset[int]())
     return _sequence(name, maps, ids=ids, class_set=class_set, cuts=cuts)
+
+
+def _ids_beside(labels: FolderMaps, folder: Path) -> FolderMaps:
+    """Return the images of ids that have the names of the label images, in their order."""
+    ids = FolderMaps.of(folder)
+    if len(ids) != len(labels):
+        raise SourceError(
+            f"{folder.parent}: ids holds {len(ids)} images, labels {len(labels)}; give one for each"
+        )
+    named = {path.stem: path for path in ids.paths}
+    alone = next((path for path in labels.paths if path.stem not in named), None)
+    if alone is not None:
+        raise SourceError(
+            f"{alone}: has no image of ids of its name in {folder}; give one for each"
+        )
+    return FolderMaps(tuple(named[stem] for stem in labels.stems))
 
 
 def _open_file(file: Path, name: str) -> LabelSequence:

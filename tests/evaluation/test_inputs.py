@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +67,29 @@ def test_a_rendered_scene_brings_ids_classes_and_cuts(clip, tmp_path):
     assert len(sequence.ids) == len(sequence) == FRAMES
     assert sequence.class_set.names == ("a", "b")
     assert sequence.cuts == {CUT}
+
+
+def _pairs(folder, labels, ids):
+    for kind, names in (("labels", labels), ("ids", ids)):
+        (folder / kind).mkdir()
+        for name in names:
+            image = np.full((2, 2), sum(Path(name).stem.encode()) % 256, np.uint8)
+            write_label_image(folder / kind / name, image)
+    return folder
+
+
+def test_ids_belong_to_the_labels_of_their_name(tmp_path):
+    # The suffix turns the order: a.bmp sorts before a.c.png, a.png after it.
+    sequence = open_labels(_pairs(tmp_path, ["a.png", "a.c.png"], ["a.bmp", "a.c.png"]))
+    ids = list(sequence.ids.read(range(2)))
+    np.testing.assert_array_equal(ids, _maps(sequence))
+
+
+def test_ids_of_other_names_than_the_labels_are_refused(tmp_path):
+    names = [f"{place:04}.png" for place in range(6)]
+    folder = _pairs(tmp_path, names[:2] + names[3:], names[:4] + names[5:])
+    with pytest.raises(SourceError, match=r"labels/0004\.png: has no image of ids of its name in"):
+        open_labels(folder)
 
 
 def test_masks_of_0_and_255_are_seen_as_such(tmp_path):
