@@ -355,5 +355,10 @@ def _things(asked: str | Sequence[str | int] | None, classes: Classes) -> frozen
         elif name.isdecimal() and int(name) < classes.count:
             found.add(int(name))
         else:
-            raise ConfigError(f"--things {name}: no such class; there are {', '.join(names)}")
+            told = f"there are {', '.join(names)}"
+            if classes.class_set.name == "generic":
+                told = (
+                    f"classes have no names here; give ids up to {classes.count - 1}, or --classes"
+                )
+            raise ConfigError(f"--things {name}: no such class; {told}")
     return frozenset(found)
