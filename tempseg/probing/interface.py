@@ -123,7 +123,7 @@ def _input_role(taken: Declared) -> str:
         return "no image"
     words = ["image", order]
     if channels == 4:
-        words.append("the fourth channel its own previous mask")
+        words.append("the fourth channel taken for its own previous mask")
     if shape[0] is None:
         words.append("any batch, run with 1")
     return "; ".join(words)

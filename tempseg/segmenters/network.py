@@ -61,6 +61,11 @@ class NetworkSegmenter(ABC):
                 "input: pixels scaled to [-1, 1]; set segmenter.mean and segmenter.scale "
                 "if that is wrong: value = (pixel - mean) * scale"
             )
+        if port.previous_mask:
+            assumptions.append(
+                "input: its fourth channel taken for the model's own previous mask; give a model "
+                "of three channels if it is another thing, such as depth or transparency"
+            )
         if output.shape is not None:
             require_grid(output.shape, port.size, name, channels_first=output.channels_first)
         channels = output.channels

@@ -220,6 +220,12 @@ def test_a_model_gets_its_own_mask_back(tiny: TinyModels) -> None:
     assert [places.tolist() for places in seen] == [[3], [4], [5]]
 
 
+def test_that_a_fourth_channel_is_the_mask_before_is_said_to_be_assumed(tiny: TinyModels) -> None:
+    told = "fourth channel taken for the model's own previous mask"
+    assert told in " ".join(LiteRTSegmenter(tiny.path("remembers.tflite"), UNIT).info.assumptions)
+    assert told not in " ".join(LiteRTSegmenter(tiny.path("logits.tflite")).info.assumptions)
+
+
 def test_a_memory_starts_anew_with_a_new_source(tiny: TinyModels) -> None:
     segmenter = LiteRTSegmenter(tiny.path("remembers.tflite"), UNIT)
     black = np.zeros((16, 24, 3), np.uint8)
