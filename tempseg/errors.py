@@ -39,6 +39,10 @@ class ModelTimeoutError(ModelError):
     """The segmenter did not answer in time."""
 
 
+class ModelSettingError(ModelError):
+    """What the segmenter answers asks for other settings, with which a run begins again."""
+
+
 class OutputError(TempsegError):
     """A result cannot be written."""
 

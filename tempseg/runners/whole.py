@@ -12,7 +12,14 @@ from pathlib import Path
 
 from tempseg.build import forced_before_part, forced_frames
 from tempseg.config import Config
-from tempseg.errors import ConfigError, OutputError, RunError, TempsegError, is_full
+from tempseg.errors import (
+    ConfigError,
+    ModelSettingError,
+    OutputError,
+    RunError,
+    TempsegError,
+    is_full,
+)
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
 from tempseg.protocols import RunObserver, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
@@ -320,6 +327,8 @@ class _Run:
             f"stopped after {self._written[0]} frames; they are kept in {partial}, "
             f"{self._finished_frames} of them in finished chunks"
         )
+        if isinstance(error, ModelSettingError):
+            return f"{error}, and begin again with --overwrite: no other settings can be resumed"
         if not is_full(error):
             return f"{error} ({kept}; --resume goes on after these)"
         share = self._finished_frames / max(1, self._plan.video.frame_count or 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tempseg.class_sets import ClassSet, class_set, generic
-from tempseg.errors import ModelError, SourceError
+from tempseg.errors import ModelError, ModelSettingError, SourceError
 from tempseg.label_images import list_images, read_label_image
 from tempseg.segmenters.options import SegmenterOptions, named_classes
 from tempseg.types import (
@@ -125,7 +125,7 @@ class PrecomputedSegmenter:
     def _foreground(self, raw: LabelArray, path: Path) -> LabelArray:
         found = _Found.of(raw)
         if self._strict and not found.two_valued:
-            raise ModelError(
+            raise ModelSettingError(
                 f"{path}: holds id {found.highest}, but others hold 0 and 255 only; "
                 "set segmenter.masks to 'index' or 'binary'"
             )
@@ -138,7 +138,7 @@ class PrecomputedSegmenter:
         if not known.all():
             stray = ~known & (raw != own_void) & (raw != void)
             if stray.any():
-                raise ModelError(
+                raise ModelSettingError(
                     f"{path}: holds id {raw[stray][0]}, expected 0 to {self._class_count - 1}, or "
                     f"{own_void} for void; set segmenter.classes to a set that covers it"
                 )

@@ -14,17 +14,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tempseg
 from tempseg.errors import ConfigError, OutputError, RunError
+from tempseg.label_images import write_label_image
 from tempseg.runners import executor as executor_module
 from tempseg.runners import ledger as ledger_module
 from tempseg.runners.sealed import read_sealed, write_sealed
 from tempseg.video import read_label_video
 
 from ..video.clips import damage, video_times
-from .conftest import CONFIG, FRAMES, GOP, digest
+from .conftest import CONFIG, FRAMES, GOP, SIZE, digest
 from .watching import StopAfter, StoppedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -311,6 +313,25 @@ def test_a_failure_tells_how_much_a_resumed_run_begins_with(
             config=CONFIG | {"segmenter.classes": "auto"},
         )
     assert GOP * 2 * len(_finished(out)) == finished
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_masks_that_ask_for_other_settings_half_way_promise_no_resumed_run(
+    material, tmp_path, workers
+):
+    labels = tmp_path / "labels"
+    shutil.copytree(material.folder / "labels", labels)
+    for place in range(65, FRAMES):
+        write_label_image(labels / f"{place:03d}.png", np.full(SIZE, 11, np.uint8))
+    told = r"0\d\d\.png: holds id 11, .* set that covers it, and begin again with --overwrite"
+    with pytest.raises(RunError, match=told) as found:
+        tempseg.run(
+            material.clip,
+            tmp_path / "run",
+            model=f"masks:{labels}",
+            config=CONFIG | {"run.workers": workers},
+        )
+    assert "--resume" not in str(found.value)
 
 
 def test_images_that_change_half_way_end_the_run(material, tmp_path):
