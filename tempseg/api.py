@@ -23,13 +23,7 @@ from tempseg.label_images import write_label_image
 from tempseg.outputs import RunFolder, Totals, amend_record, new_folder, read_class_set
 from tempseg.planning import RunPlan, guarded, make_plan
 from tempseg.probing import probe
-from tempseg.protocols import (
-    FrameSource,
-    RememberingSegmenter,
-    RunObserver,
-    Segmenter,
-    WorkObserver,
-)
+from tempseg.protocols import FrameSource, RunObserver, Segmenter, WorkObserver
 from tempseg.runners.local import show_first_frame, stream
 from tempseg.runners.timing import StageTimes
 from tempseg.runners.whole import made_before, run_source
@@ -157,8 +151,6 @@ def segment(
         engine = build_engine(effective, segmenter, timer=times)
         if begins_anywhere(effective):
             show_first_frame(build_source(_path(source), effective), segmenter)
-            if isinstance(segmenter, RememberingSegmenter):
-                segmenter.forget()
     except BaseException:
         frames.close()
         raise

@@ -18,6 +18,7 @@ from tempseg.protocols import (
     BatchSegmenter,
     FlowEstimator,
     KeyframePolicy,
+    RememberingSegmenter,
     Segmenter,
     StageTimer,
 )
@@ -71,6 +72,9 @@ class EngineSettings:
 class Engine:
     """Turns frames into results: few segmenter calls, the rest carried.
 
+    A segmenter that remembers its answers is told to forget them at every scene cut and with every
+    video. Where every frame is a keyframe there is no motion, and no cut is seen.
+
     Does no I/O, reads no clock, starts no thread: the same frames and settings give the same
     labels whoever drives it. Results come in the order of the frames, at most
     `settings.lookahead` frames late.
@@ -107,6 +111,7 @@ class Engine:
         self._schedule = Scheduler(
             policy,
             _asking(segmenter, self._measure, matching=matching),
+            forget=_forgetting(segmenter),
             model=segmenter.info.name,
             residual_blur_px=self._settings.blend.residual_blur_px,
             most_open=self._settings.lookahead - steps_held(self._settings.lookahead),
@@ -281,8 +286,12 @@ class Engine:
 
     def _answered(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Prediction | None]]:
         segmenter = self._segmenter
-        if not (
-            isinstance(segmenter, BatchSegmenter) and segmenter.batch > 1 and self._policy.by_age
+        # A batch could reach over a cut, where a model with a memory is to forget.
+        if (
+            not isinstance(segmenter, BatchSegmenter)
+            or segmenter.batch < 2
+            or segmenter.info.remembers
+            or not self._policy.by_age
         ):
             return ((step, None) for step in steps)
         plan = KeyframePlan(self._policy, forced=self._settings.forced)
@@ -344,3 +353,13 @@ def _asking(
             return Anchor.of(prediction, step, label_bits=bits, matching=matching)
 
     return ask
+
+
+def _forgetting(segmenter: Segmenter) -> Callable[[], None]:
+    """Return what makes the segmenter forget what it was asked, where it remembers that."""
+
+    def forget() -> None:
+        if isinstance(segmenter, RememberingSegmenter):
+            segmenter.forget()
+
+    return forget

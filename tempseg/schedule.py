@@ -79,6 +79,8 @@ class Scheduler:
     policy : KeyframePolicy
     ask : callable
         Given a step, and an answer where there is one already, returns the frame as an anchor.
+    forget : callable
+        Called before the first frame of a shot is asked about.
     model : str
         The segmenter's name, for errors.
     residual_blur_px : float
@@ -95,6 +97,7 @@ class Scheduler:
         policy: KeyframePolicy,
         ask: Callable[[Step, Prediction | None], Anchor],
         *,
+        forget: Callable[[], None],
         model: str,
         residual_blur_px: float,
         most_open: int,
@@ -105,6 +108,7 @@ class Scheduler:
         self._planner = policy if isinstance(policy, SpanJudge) else None
         self._judge = self._planner if most_open > 0 else None
         self._ask = ask
+        self._forget = forget
         self._model = model
         self._blur_px = residual_blur_px
         self._most_open = most_open
@@ -308,6 +312,8 @@ class Scheduler:
         ModelError
             When it does not, or the answer cannot be used at all.
         """
+        if self._anchor is None and answer is None:
+            self._forget()
         anchor = self._ask(step, answer)
         if self._anchor is not None:
             anchor.check_beside(self._anchor, model=self._model)

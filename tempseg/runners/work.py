@@ -23,7 +23,7 @@ from tempseg.motion import Step
 from tempseg.opencv_threads import single_threaded_opencv
 from tempseg.outputs import verdict_cells
 from tempseg.prefetch import Prefetch
-from tempseg.protocols import FrameSource, RememberingSegmenter, Segmenter
+from tempseg.protocols import FrameSource, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord, Seam
 from tempseg.runners.chunks import Chunk, ChunkPlan, seam_reason
 from tempseg.runners.ledger import ChunkFolder
@@ -218,8 +218,6 @@ class ChunkRunner:
 
     def _decided(self, steps: _Stream[Step]) -> _Stream[Decided]:
         for job, own in _by_job(steps):
-            if isinstance(self._segmenter, RememberingSegmenter):
-                self._segmenter.forget()
             for decided in job.engine.decided(own):
                 yield job, decided
             yield job, None
