@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 
 import cv2
@@ -115,6 +115,25 @@ class AnswerDecoder:
         ModelError
             When rank, size, ids or values are not what they should be.
         """
+        return self.thresholded(
+            self.unthresholded(answer, placement=placement, frame_index=frame_index)
+        )
+
+    def thresholded(self, prediction: Prediction) -> Prediction:
+        """Return what `unthresholded` gave, stretched where it was one channel."""
+        scores = prediction.scores
+        if self._threshold == 0.5 or scores is None or self._shape is None or len(self._shape) > 2:
+            return prediction
+        foreground = scores[..., 1]
+        below = foreground * np.float32(0.5 / self._threshold)
+        above = 1 - (1 - foreground) * np.float32(0.5 / (1 - self._threshold))
+        stretched = np.where(foreground < self._threshold, below, above)
+        return replace(prediction, scores=_with_background(stretched))
+
+    def unthresholded(
+        self, answer: NDArray[Any], *, placement: Placement, frame_index: int
+    ) -> Prediction:
+        """Return what `decode` does, with one channel's own probabilities."""
         grid = self._grid(answer, frame_index)
         if self._shape is None:
             self._shape = grid.shape
@@ -245,14 +264,7 @@ class AnswerDecoder:
         low, high = _extent(values)
         self._check_range(low, high, reading, frame_index)
         foreground = np.clip(values, 0, 1) if reading.activated else _logistic(values)
-        if self._threshold != 0.5:
-            below = foreground * np.float32(0.5 / self._threshold)
-            above = 1 - (1 - foreground) * np.float32(0.5 / (1 - self._threshold))
-            foreground = np.where(foreground < self._threshold, below, above)
-        scores = np.empty((*values.shape, 2), np.float32)
-        scores[..., 1] = foreground
-        np.subtract(1, foreground, out=scores[..., 0])
-        return scores
+        return _with_background(foreground)
 
     def _many_channels(self, values: FloatArray, reading: _Reading, frame_index: int) -> FloatArray:
         if reading.kind == "exclusive" and not reading.activated:
@@ -336,6 +348,14 @@ def dequantised(answer: NDArray[Any], step: float, zero: int) -> FloatArray:
     np.subtract(real, np.float32(zero), out=real)
     np.multiply(real, np.float32(step), out=real)
     return real
+
+
+def _with_background(foreground: FloatArray) -> FloatArray:
+    """Return the scores (h, w, 2) of what is not the foreground, and of what is."""
+    scores = np.empty((*foreground.shape, 2), np.float32)
+    scores[..., 1] = foreground
+    np.subtract(1, foreground, out=scores[..., 0])
+    return scores
 
 
 def _logistic(logits: FloatArray) -> FloatArray:

@@ -111,10 +111,10 @@ class NetworkSegmenter(ABC):
         answer, placement = self._placed(
             frame.image, self._preprocessor, mask, f"{self._name}: frame {frame.index}"
         )
-        prediction = self._decoder.decode(answer, placement=placement, frame_index=frame.index)
+        own = self._decoder.unthresholded(answer, placement=placement, frame_index=frame.index)
         if self._memory is not None:
-            self._memory.keep(prediction, frame.index)
-        return prediction
+            self._memory.keep(own, frame.index)
+        return self._decoder.thresholded(own)
 
     @property
     def batch(self) -> int:

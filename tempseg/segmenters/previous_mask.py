@@ -11,14 +11,16 @@ from tempseg.types import VOID_8, VOID_16, FloatArray, Prediction
 
 __all__ = ["PreviousMask"]
 
+MOST_KEPT = 64
+"""Masks kept at most, should frames be asked about ever further back."""
+
 
 class PreviousMask:
-    """Holds a model's last answer as the foreground probability on its input's grid.
+    """Holds a model's last answers as the foreground probability on its input's grid.
 
-    The mask is that of the last frame asked about, however long ago: between two keyframes
-    nothing is known. It is zero at the start, and again when a frame does not come after the
-    last one, as with a new source. A scene cut cannot be seen from here: the first answer after
-    one starts from the mask before it, as it would with the model on every frame of a live video.
+    The mask before a frame is that of the last frame before it that was asked about, however long
+    ago: between two keyframes nothing is known. It is zero where there is none. Frames may be
+    asked about in hindsight: a keyframe's mask is kept until the next but one has come.
 
     Parameters
     ----------
@@ -33,14 +35,12 @@ class PreviousMask:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size = size
-        self._mask: FloatArray = np.zeros(size, np.float32)
-        self._index = -1
+        self._masks: dict[int, FloatArray] = {}
 
     def before(self, frame_index: int) -> FloatArray:
         """Return the foreground before a frame, shape (h, w), float32, in [0, 1]."""
-        if frame_index > self._index:
-            return self._mask
-        return np.zeros(self._size, np.float32)
+        last = max((index for index in self._masks if index < frame_index), default=None)
+        return np.zeros(self._size, np.float32) if last is None else self._masks[last]
 
     def keep(self, answer: Prediction, frame_index: int) -> None:
         """Take the answer for a frame: all classes but the first are foreground."""
@@ -53,4 +53,10 @@ class PreviousMask:
             foreground = ((answer.labels != 0) & known).astype(np.float32)
         if foreground.shape != self._size:
             foreground = cast(FloatArray, cv2.resize(foreground, self._size[::-1]))
-        self._mask, self._index = foreground, frame_index
+        latest = max(self._masks, default=frame_index)
+        if frame_index > latest:
+            # What is asked about in hindsight lies between the last two.
+            self._masks = {latest: self._masks[latest]}
+        self._masks[frame_index] = foreground
+        if len(self._masks) > MOST_KEPT:
+            del self._masks[min(self._masks)]
