@@ -34,7 +34,7 @@ from tempseg.runners.processes import LocalProcesses
 from tempseg.runners.space import check_space, shortage_bytes, told_bytes
 from tempseg.runners.trace import Trace
 from tempseg.runners.work import SeamError
-from tempseg.types import VideoInfo
+from tempseg.types import SegmenterInfo, VideoInfo
 
 __all__ = ["FinishedRun", "made_before", "run_source"]
 
@@ -95,7 +95,7 @@ def run_source(
     Raises
     ------
     ConfigError
-        When what is to be gone on with was made otherwise.
+        When what is to be gone on with was made otherwise, or the model cannot be audited.
     SourceError, ModelError, OutputError
         When something is wrong before the first frame is done.
     RunError
@@ -178,6 +178,7 @@ class _Run:
 
     def through(self, executor: ChunkExecutor, *, in_one: bool = False) -> FinishedRun:
         """Run what is not finished through an executor."""
+        self._refuse_audit(executor.info)
         made = fingerprint(self._plan, executor.info)
         if self._resume:
             self._refuse_changes(made)
@@ -284,6 +285,14 @@ class _Run:
     def _count(self, record: ChunkRecord) -> None:
         self._chunks_bytes += sum(record.sizes.values())
         self._finished_frames += record.frames
+
+    def _refuse_audit(self, segmenter: SegmenterInfo) -> None:
+        if self._plan.config.run.audit and segmenter.remembers:
+            raise ConfigError(
+                f"{segmenter.name}: takes its own previous mask, so that an answer depends on when "
+                "the ones before were asked for, and no frame can be audited afterwards; leave out "
+                "--audit (run.audit)"
+            )
 
     def _refuse_changes(self, made: Mapping[str, object]) -> None:
         before = made_before(self._folder)
