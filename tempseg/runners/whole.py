@@ -234,20 +234,30 @@ class _Run:
                     joined.take(record)
             joined.joiner.finish()
         self._check_source()
+        assumptions = (*joined.joiner.assumptions, *self._assumptions(executor.info))
         totals = joined.joiner.totals(wall_s=self._earlier_s + time.perf_counter() - self._start)
         write_record(
             partial / "run.json",
             totals,
             video=plan.video,
             segmenter=executor.info,
-            assumptions=joined.joiner.assumptions,
+            assumptions=assumptions,
             config=plan.config.model_dump(mode="json"),
             command=self._command,
             fingerprint=made,
         )
         self._folder.commit()
         self._tell_unused(joined.joiner)
-        return FinishedRun(self._folder.path, plan.video, totals, joined.joiner.assumptions)
+        return FinishedRun(self._folder.path, plan.video, totals, assumptions)
+
+    def _assumptions(self, segmenter: SegmenterInfo) -> tuple[str, ...]:
+        """Return what the chunks take for granted of the model."""
+        if not segmenter.remembers or not self.cut:
+            return ()
+        return (
+            "memory: the model's previous mask begins anew with each of the run's "
+            f"{len(self._plan.chunks)} chunks; set run.chunk_s = 0 if that is wrong",
+        )
 
     @contextmanager
     def _joiner(self, ledger: Ledger, *, looks: bool) -> Iterator[_InOrder]:

@@ -9,7 +9,7 @@ import tempseg
 from tempseg.errors import ConfigError
 
 from ..segmenters.tiny_onnx import write_onnx
-from .conftest import CONFIG, SIZE
+from .conftest import CHUNKS, CONFIG, SIZE
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +31,17 @@ def test_an_audit_is_refused_before_anything_is_done(material, model, tmp_path):
     with pytest.raises(ConfigError, match=told):
         _run(material, model, tmp_path / "run", **{"run.audit": 3})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_chunks_that_lose_the_mask_say_so(material, model, tmp_path):
+    cut = _run(material, model, tmp_path / "cut").assumptions
+    assert [told for told in cut if told.startswith("memory: ")] == [
+        f"memory: the model's previous mask begins anew with each of the run's {CHUNKS} chunks; "
+        "set run.chunk_s = 0 if that is wrong"
+    ]
+    whole = _run(material, model, tmp_path / "whole", **{"run.chunk_s": 0}).assumptions
+    assert whole == tuple(told for told in cut if not told.startswith("memory: "))
+
+
+def test_models_without_a_memory_lose_nothing_between_chunks(whole):
+    assert "memory: " not in (whole / "run.json").read_text()
