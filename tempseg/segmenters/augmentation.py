@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tempseg.protocols import Segmenter
 from tempseg.segmenters.batches import in_batches
+from tempseg.segmenters.joined_segments import joined_segments
 from tempseg.segmenters.regrid import labels_on, scores_on, shifted
 from tempseg.segmenters.tiling import segment_in_tiles
 from tempseg.types import Frame, LabelArray, Placement, Prediction, RgbPicture, SegmenterInfo
@@ -51,29 +52,39 @@ class AugmentingSegmenter:
         return self._segmenter.info
 
     def segment(self, frame: Frame) -> Prediction:
-        """Return the answer for one frame, on the grid of the first view."""
+        """Return the answer for one frame, on the grid of the first view.
+
+        Raises
+        ------
+        ModelError
+            When ids of several views are not their classes; and what the segmenter raises.
+        """
+        where = f"{self.info.name}: frame {frame.index}"
         views = self._views(frame)
         first = next(views)
+        segments = first.segments
         if first.scores is not None:
             size = first.scores.shape[:2]
             mean = first.scores.copy()
             count = 1
             for view in views:
                 assert view.scores is not None
+                segments = joined_segments(segments, view.segments, where=where)
                 mean += scores_on(view.scores, view.placement, size=size, target=first.placement)
                 count += 1
             mean /= count
-            return replace(first, scores=mean)
+            return replace(first, scores=mean, segments=segments)
         assert first.labels is not None
         votes = [first.labels]
         for view in views:
             assert view.labels is not None
+            segments = joined_segments(segments, view.segments, where=where)
             votes.append(
                 labels_on(
                     view.labels, view.placement, size=first.labels.shape, target=first.placement
                 )
             )
-        return replace(first, labels=_majority(votes))
+        return replace(first, labels=_majority(votes), segments=segments)
 
     def _views(self, frame: Frame) -> Iterator[Prediction]:
         ways = [frame]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tempseg.protocols import Segmenter
 from tempseg.segmenters.batches import in_batches
+from tempseg.segmenters.joined_segments import joined_segments
 from tempseg.segmenters.regrid import labels_on, scores_on, shifted
 from tempseg.types import (
     FloatArray,
@@ -19,6 +20,7 @@ from tempseg.types import (
     Placement,
     Prediction,
     RgbPicture,
+    Segment,
     SegmenterInfo,
 )
 
@@ -73,6 +75,11 @@ def segment_in_tiles(
         Width and height in pixels.
     overlap : float
         In [0, 0.9].
+
+    Raises
+    ------
+    ModelError
+        When ids of a tile are not their classes; and what the segmenter raises.
     """
     height, width = frame.size
     across = _Axis.over(width, tile[0], overlap)
@@ -87,7 +94,8 @@ def segment_in_tiles(
     ):
         placed = replace(answer, placement=shifted(answer.placement, down=top, right=left))
         if joined is None:
-            joined = _Joined(placed, down, across)
+            where = f"{segmenter.info.name}: frame {frame.index}"
+            joined = _Joined(placed, down, across, where=where)
         joined.add(placed, row, column)
     assert joined is not None
     return joined.prediction()
@@ -134,13 +142,15 @@ class _Axis:
 class _Joined:
     """The frame's answer while tiles are coming in."""
 
-    def __init__(self, first: Prediction, down: _Axis, across: _Axis) -> None:
+    def __init__(self, first: Prediction, down: _Axis, across: _Axis, *, where: str) -> None:
         self._size = (
             max(round(down.side * first.placement.scale_y), 1),
             max(round(across.side * first.placement.scale_x), 1),
         )
         self._placement = Placement.stretch(self._size, (down.side, across.side))
         self._down, self._across = down, across
+        self._where = where
+        self._segments: dict[int, Segment] = {}
         self._scores: FloatArray | None = None
         self._labels: LabelArray | None = None
         if first.scores is not None:
@@ -150,6 +160,7 @@ class _Joined:
 
     def add(self, tile: Prediction, row: int, column: int) -> None:
         """Take the answer of a tile, placed on the frame."""
+        self._segments = joined_segments(self._segments, tile.segments, where=self._where)
         if self._scores is not None and tile.scores is not None:
             ys = self._down.weights(self._size[0])[row]
             xs = self._across.weights(self._size[1])[column]
@@ -174,7 +185,7 @@ class _Joined:
 
     def prediction(self) -> Prediction:
         """Return the whole."""
-        return Prediction(self._placement, labels=self._labels, scores=self._scores)
+        return Prediction(self._placement, self._labels, self._scores, self._segments)
 
     def _from(self, row: int, column: int) -> Placement:
         """Return where the grid lies that begins at a cell of the whole one."""

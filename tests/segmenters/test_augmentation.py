@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tempseg.errors import ModelError
 from tempseg.segmenters import (
     AugmentingSegmenter,
     CallableSegmenter,
@@ -12,7 +13,7 @@ from tempseg.segmenters import (
     SegmenterOptions,
     open_segmenter,
 )
-from tempseg.types import Frame, Prediction
+from tempseg.types import Frame, Placement, Prediction, Segment
 from tests.segmenters.tiny import TinyModels, colour_frame, colour_ids
 
 RGB = SegmenterOptions(classes=("red", "green", "blue"))
@@ -108,3 +109,37 @@ def test_views_are_asked_for_by_config(tiny: TinyModels) -> None:
     scores = segmenter.segment(Frame.from_image(colour_frame())).scores
     assert scores is not None
     np.testing.assert_array_equal(scores.argmax(axis=2), colour_ids((8, 12)))
+
+
+def shown(pixels: np.ndarray) -> Prediction:
+    """Answer with what is seen on the left alone, and name it."""
+    label = 1 + int(pixels[0, 0, 0] > 128)
+    labels = np.full(pixels.shape[:2], label, np.uint8)
+    placement = Placement.stretch(labels.shape, labels.shape)
+    return Prediction(placement, labels, segments={label: Segment(label, label)})
+
+
+def counted(pixels: np.ndarray) -> Prediction:
+    """Answer with an id that is no class."""
+    labels = np.full(pixels.shape[:2], 2, np.uint8)
+    placement = Placement.stretch(labels.shape, labels.shape)
+    return Prediction(placement, labels, segments={2: Segment(2, 1)})
+
+
+def test_segments_of_a_frame_are_those_of_its_views() -> None:
+    image = np.zeros((8, 12, 3), np.uint8)
+    image[:, 6:] = 255
+    made = AugmentingSegmenter(CallableSegmenter(shown, RGB), flip=True)
+    assert made.segment(Frame.from_image(image)).segments == {1: Segment(1, 1), 2: Segment(2, 2)}
+
+
+@pytest.mark.parametrize("wish", [{"flip": True}, {"scales": (2.0,)}, {"scales": (0.5, 1.0)}])
+def test_ids_that_are_no_classes_are_not_put_to_the_vote(frame: Frame, wish: dict) -> None:
+    model = AugmentingSegmenter(CallableSegmenter(counted, RGB, name="counted"), **wish)
+    with pytest.raises(ModelError, match=r"counted: frame 0: id 2 stands for class 1.*\.flip and"):
+        model.segment(frame)
+
+
+def test_one_view_keeps_its_ids(frame: Frame) -> None:
+    model = AugmentingSegmenter(CallableSegmenter(counted, RGB), scales=(0.5,))
+    assert model.segment(frame).segments == {2: Segment(2, 1)}

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tempseg.errors import ModelError
 from tempseg.segmenters import CallableSegmenter, SegmenterOptions, TilingSegmenter, open_segmenter
-from tempseg.types import Frame, Placement
+from tempseg.types import Frame, Placement, Prediction, Segment
 from tests.segmenters import functions
 from tests.segmenters.tiny import TinyModels, colour_frame, colour_ids
 
@@ -129,3 +129,41 @@ def test_ready_made_masks_are_not_cut_up(tiny: TinyModels) -> None:
     Image.fromarray(colour_ids((16, 24))).save(tiny.path("ready") / "0.png")
     with pytest.raises(ModelError, match=r"whole frames; remove segmenter\.tiles"):
         open_segmenter(f"masks:{tiny.path('ready')}", SegmenterOptions(tiles=(12, 8)))
+
+
+def named(pixels: np.ndarray) -> Prediction:
+    """Answer with the strongest channel, and say how strong it is at most."""
+    labels = pixels.argmax(axis=2).astype(np.uint8)
+    segments = {
+        int(i): Segment(int(i), int(i), score=float(pixels[..., i].max()) / 255)
+        for i in np.unique(labels)
+    }
+    return Prediction(Placement.stretch(labels.shape, labels.shape), labels, segments=segments)
+
+
+def counted(pixels: np.ndarray) -> Prediction:
+    """Answer with an id that is no class."""
+    labels = np.full(pixels.shape[:2], 2, np.uint8)
+    placement = Placement.stretch(labels.shape, labels.shape)
+    return Prediction(placement, labels, segments={2: Segment(2, 1)})
+
+
+def test_segments_of_a_frame_are_those_of_its_tiles() -> None:
+    image = np.zeros((20, 60, 3), np.uint8)
+    image[:, :20, 0] = image[:, 20:40, 1] = 200
+    image[:, 40:, 1] = 100
+    answer = TilingSegmenter(CallableSegmenter(named, RGB), tile=(20, 20), overlap=0.0).segment(
+        Frame.from_image(image)
+    )
+    assert set(np.unique(answer.labels)) == {0, 1} == set(answer.segments)
+    assert answer.segments[1].score == 200 / 255
+
+
+def test_ids_that_are_no_classes_are_not_joined() -> None:
+    tiles = TilingSegmenter(CallableSegmenter(counted, RGB, name="counted"), tile=(20, 20))
+    frame = Frame.from_image(np.zeros((20, 60, 3), np.uint8), index=7)
+    told = r"counted: frame 7: id 2 stands for class 1.*remove segmenter\.tiles"
+    with pytest.raises(ModelError, match=told):
+        tiles.segment(frame)
+    whole = tiles.segment(Frame.from_image(np.zeros((20, 20, 3), np.uint8)))
+    assert whole.segments == {2: Segment(2, 1)}
