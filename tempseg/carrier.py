@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import chain
 
 from tempseg.clock import ChangeClock
 from tempseg.motion import Step, compose, no_motion
@@ -59,6 +60,15 @@ class _Held:
         return self.decision.anchor
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Agreed:
+    """A keyframe's labels, the reference they make, and the keyframes that had a say in them."""
+
+    labels: LabelArray
+    reference: Reference | None
+    anchors: tuple[Anchor, ...]
+
+
 class Carrier:
     """Turns decisions into results, in the order of the frames.
 
@@ -103,7 +113,7 @@ class Carrier:
         self._solved: Reference | None = None
         self._consensus = Consensus()
         self._stacks = Stacks()
-        self._agreed: dict[int, tuple[LabelArray, Reference | None]] = {}
+        self._agreed: dict[int, _Agreed] = {}
 
     def take(self, decided: Decided) -> Iterator[FrameResult]:
         """Yield the results that are final with these decisions."""
@@ -199,7 +209,7 @@ class Carrier:
         with self._measure("carry", frame):
             if held.anchor is not None:
                 origin = Origin.SEGMENTED
-                labels, _ = self._agree(held, held.anchor)
+                labels = self._agree(held, held.anchor).labels
                 known = [held.anchor, *(proposal.anchor for proposal in held.proposals)]
                 answer = Segmentation(labels, _segments(known, frame.index))
                 self._solved = None
@@ -219,8 +229,8 @@ class Carrier:
             decided.shot,
         )
 
-    def _agree(self, held: _Held, anchor: Anchor) -> tuple[LabelArray, Reference | None]:
-        """Return a keyframe's labels, and the reference they make where labels are looked up.
+    def _agree(self, held: _Held, anchor: Anchor) -> _Agreed:
+        """Return a keyframe's labels, with the reference they make where labels are looked up.
 
         Made when first asked for, from the keyframes around that are known by then, and kept.
         """
@@ -234,7 +244,8 @@ class Carrier:
                 self._consensus,
             )
             reference = Reference.of(labels, anchor.pixels) if anchor.pixels else None
-            self._agreed[anchor.index] = labels, reference
+            heard = tuple(proposal.anchor for proposal in held.proposals)
+            self._agreed[anchor.index] = _Agreed(labels, reference, (anchor, *heard))
         return self._agreed[anchor.index]
 
     def _carry(self, held: _Held) -> Segmentation:
@@ -245,6 +256,7 @@ class Carrier:
             proposals = nearest(proposals, frame.index)
         proposals = judged(proposals, luma, settings.residual_blur_px)
         distances = self._distances(proposals, frame.index)
+        anchors = [proposal.anchor for proposal in proposals]
         labels: LabelArray
         if proposals[0].anchor.pixels:
             references = self._references(proposals)
@@ -254,10 +266,12 @@ class Carrier:
         else:
             labels = blend(proposals, distances, luma, frame.size, settings, self._stacks)
             self._solved = None
+        # What a keyframe shows may be another one's, where they agreed on it.
+        agreed = (self._agreed[a.index].anchors for a in anchors if a.index in self._agreed)
         known = confidence(proposals)
         if self._void_unexplained:
             labels = voided(labels, known)
-        segments = _segments((proposal.anchor for proposal in proposals), frame.index)
+        segments = _segments(chain(anchors, *agreed), frame.index)
         return Segmentation(labels, segments, known)
 
     def _distances(self, proposals: Iterable[Proposal], index: int) -> list[float]:
@@ -270,7 +284,7 @@ class Carrier:
         for held in self._held:
             if held.anchor is not None and held.anchor.index in wanted:
                 self._agree(held, held.anchor)
-        found = (self._agreed[index][1] for index in wanted)
+        found = (self._agreed[index].reference for index in wanted)
         return [reference for reference in found if reference is not None]
 
 

@@ -144,6 +144,35 @@ def test_whatever_a_map_shows_stands_for_something(scene, lookahead, matching):
     assert shown > 6
 
 
+@pytest.mark.parametrize("keyframes_per_side", [2, 4])
+def test_what_keyframes_agree_on_stands_for_something_in_the_frames_between(
+    scene, keyframes_per_side
+):
+    class Renaming(Truth):
+        """Gives all it sees new ids on every keyframe."""
+
+        def segment(self, frame):
+            shown = self._scene.render(frame.index).labels
+            labels = np.where(shown == 8, 100 + 2 * frame.index, 101 + 2 * frame.index)
+            segments = {i: Segment(i, 8 if i % 2 == 0 else 3) for i in np.unique(labels).tolist()}
+            placement = Placement.stretch(shown.shape, frame.size)
+            return Prediction(placement, labels=labels.astype(np.uint8), segments=segments)
+
+    engine = Engine(
+        Renaming(scene),
+        DisFlow("fast"),
+        policy=IntervalPolicy(4),
+        settings=EngineSettings(lookahead=20, keyframes_per_side=keyframes_per_side),
+    )
+    strangers = 0
+    for result in engine.results(_frames(scene)):
+        shown = set(np.unique(result.segmentation.labels).tolist())
+        assert shown <= set(result.segmentation.segments)
+        near = {result.frame.index // 4 * 4, result.frame.index // 4 * 4 + 4}
+        strangers += bool({(i - 100) // 2 for i in shown} - near)
+    assert strangers > 0
+
+
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: type(policy).__name__)
 @pytest.mark.parametrize("lookahead", [0, 8])
 def test_after_any_error_of_a_segmenter_the_next_frame_starts_afresh(scene, policy, lookahead):
