@@ -8,7 +8,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +20,16 @@ from tempseg.errors import ConfigError, ModelError
 from tempseg.segmenters.answers import AnswerDecoder, OutputKind
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
 from tempseg.segmenters.ports import covers
-from tempseg.types import VOID_8, Frame, Placement, Prediction, SegmenterInfo, UInt8Array
+from tempseg.types import (
+    VOID_8,
+    Frame,
+    LabelArray,
+    Placement,
+    Prediction,
+    Segment,
+    SegmenterInfo,
+    UInt8Array,
+)
 
 __all__ = ["CallableSegmenter", "imported_function"]
 
@@ -37,7 +46,8 @@ class CallableSegmenter:
     (h, w), integers; class probabilities, shape (h, w, C), floats (logits or independent ones
     where `options.output` says so; without C, those of the foreground); or a `Prediction`. Arrays
     cover the frame edge to edge, on any grid, the same for all frames of a size. 255 among labels
-    is void (65535 with more than 255 classes), not a mask's foreground.
+    is void (65535 with more than 255 classes), not a mask's foreground. Ids of a prediction that
+    are no classes may be any that its `segments` have; in 16 bits if the first of them are.
 
     Parameters
     ----------
@@ -80,6 +90,8 @@ class CallableSegmenter:
         # One a size of frame: tiles and rescaled views may get grids of their own.
         self._decoders: dict[tuple[int, int], AnswerDecoder] = {}
         self._integers: bool | None = None
+        # Of ids that are no classes: what the first of them take.
+        self._id_bits: int | None = None
         self._perhaps_mask = self._options.output == "auto" and (
             self._options.classes == "auto" or len(choice.class_set.names) <= 2
         )
@@ -96,7 +108,11 @@ class CallableSegmenter:
     def info(self) -> SegmenterInfo:
         """What the function is; what its first answer was taken for is added by that answer."""
         added = [told for decoder in self._decoders.values() for told in decoder.assumptions]
-        return replace(self._info, assumptions=(*self._info.assumptions, *added[:1]))
+        return replace(
+            self._info,
+            label_bits=self._id_bits or self._info.label_bits,
+            assumptions=(*self._info.assumptions, *added[:1]),
+        )
 
     def segment(self, frame: Frame) -> Prediction:
         """Return the function's answer for one frame, on the grid that it chose."""
@@ -115,6 +131,9 @@ class CallableSegmenter:
         if isinstance(returned, Prediction):
             answer = returned.labels if returned.labels is not None else returned.scores
             assert answer is not None
+            self._check_segments(returned, frame)
+            if returned.labels is not None and _numbered(returned.segments):
+                return self._copied(returned.labels, returned, frame)
             decoded = self._decoded(answer, returned.placement, frame)
             return replace(decoded, segments=dict(returned.segments))
         if not isinstance(returned, np.ndarray):
@@ -131,6 +150,38 @@ class CallableSegmenter:
             self._look_for_mask(returned, frame)
         placement = Placement.stretch((returned.shape[0], returned.shape[1]), frame.size)
         return self._decoded(returned, placement, frame)
+
+    def _check_segments(self, answer: Prediction, frame: Frame) -> None:
+        """Refuse segments of no class, and ids that none stands for."""
+        if not answer.segments:
+            return
+        classes = len(self._class_set.names)
+        for key, segment in answer.segments.items():
+            if not 0 <= segment.class_id < classes:
+                self._refuse(
+                    frame,
+                    f"id {key} for class {segment.class_id}",
+                    f"classes 0 to {classes - 1} of {self._class_set.name}; set segmenter.classes",
+                )
+        if answer.labels is None:
+            return
+        void = np.iinfo(answer.labels.dtype).max
+        strays = set(np.unique(answer.labels).tolist()) - {*answer.segments, int(void)}
+        if strays:
+            self._refuse(
+                frame,
+                f"id {min(strays)}, which no segment stands for",
+                f"ids of its segments, or {void} for void",
+            )
+
+    def _copied(self, labels: LabelArray, answer: Prediction, frame: Frame) -> Prediction:
+        """Return an answer whose ids are no classes as it is, sharing no memory with it."""
+        bits = labels.dtype.itemsize * 8
+        if self._id_bits is None:
+            self._id_bits = max(bits, self._info.label_bits)
+        if bits > self._id_bits:
+            self._refuse(frame, f"ids in {labels.dtype}", "uint8 as before")
+        return replace(answer, labels=labels.copy(), segments=dict(answer.segments))
 
     def _decoded(self, answer: NDArray[Any], placement: Placement, frame: Frame) -> Prediction:
         integers = answer.dtype.kind != "f"
@@ -173,6 +224,11 @@ class CallableSegmenter:
 
     def _refuse(self, frame: Frame, actual: str, expected: str) -> NoReturn:
         raise ModelError(f"{self._name}: frame {frame.index}: got {actual}, expected {expected}")
+
+
+def _numbered(segments: Mapping[int, Segment]) -> bool:
+    """Tell whether ids are no classes but numbers of their own."""
+    return any(key != segment.class_id for key, segment in segments.items())
 
 
 def _begins_with_channels(shape: tuple[int, ...], size: tuple[int, int]) -> bool:

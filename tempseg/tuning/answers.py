@@ -203,7 +203,13 @@ class KnownSegmenter:
         return self._info
 
     def segment(self, frame: Frame) -> Prediction:
-        """Return the answer for one frame."""
+        """Return the answer for one frame.
+
+        Raises
+        ------
+        ModelError
+            When its ids are not its classes, by which answers are compared.
+        """
         known = self._store.get(frame.index)
         if known is not None:
             prediction, self.ms[frame.index] = known
@@ -213,6 +219,13 @@ class KnownSegmenter:
         start = time.perf_counter()
         prediction = self._asked.segment(frame)
         ms = 1000 * (time.perf_counter() - start)
+        for key, segment in prediction.segments.items():
+            if key != segment.class_id:
+                raise ModelError(
+                    f"{self._info.name}: frame {frame.index}: id {key} stands for class "
+                    f"{segment.class_id}, and policies are compared by classes; let the model "
+                    "label with class ids"
+                )
         self.calls += 1
         self.ms[frame.index] = ms
         self._store.put(frame.index, prediction, ms=ms)

@@ -71,6 +71,49 @@ def test_a_prediction_says_what_its_ids_stand_for() -> None:
     assert CallableSegmenter(lambda image: prediction, RGB).segment(FRAME).segments == segments
 
 
+def _answers(*answers: Prediction) -> CallableSegmenter:
+    left = iter(answers)
+    return CallableSegmenter(lambda image: next(left), RGB, name="named")
+
+
+def _named(ids: NDArray[Any], segments: dict[int, Segment]) -> Prediction:
+    return Prediction(Placement.stretch(ids.shape, FRAME.size), labels=ids, segments=segments)
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(np.uint8, 8), (np.uint16, 16)])
+def test_ids_with_segments_may_be_any_numbers(dtype: type, bits: int) -> None:
+    void = np.iinfo(dtype).max
+    ids = np.array([[7, void - 1], [void, 7]], dtype)
+    segmenter = _answers(_named(ids, {7: Segment(7, 2), int(void) - 1: Segment(void - 1, 0)}))
+    labels = segmenter.segment(FRAME).labels
+    assert labels is not None
+    assert labels.dtype == dtype
+    assert labels.tolist() == ids.tolist()
+    assert not np.shares_memory(labels, ids)
+    assert segmenter.info.label_bits == bits
+
+
+def test_ids_that_no_segment_stands_for_are_refused() -> None:
+    ids = np.array([[0, 2], [1, 255]], np.uint8)
+    with pytest.raises(ModelError, match=r"named: frame \d+: got id 1, which no segment stands"):
+        _answers(_named(ids, {0: Segment(0, 0), 2: Segment(2, 1)})).segment(FRAME)
+
+
+@pytest.mark.parametrize("class_id", [-1, 3])
+def test_segments_of_no_class_are_refused(class_id: int) -> None:
+    with pytest.raises(ModelError, match=rf"id 1 for class {class_id}, expected classes 0 to 2"):
+        _answers(_named(np.ones((2, 3), np.uint8), {1: Segment(1, class_id)})).segment(FRAME)
+
+
+def test_ids_with_segments_keep_to_the_bits_of_the_first() -> None:
+    narrow = _named(np.full((2, 3), 9, np.uint8), {9: Segment(9, 1)})
+    wide = _named(np.full((2, 3), 900, np.uint16), {900: Segment(900, 1)})
+    segmenter = _answers(narrow, wide)
+    segmenter.segment(FRAME)
+    with pytest.raises(ModelError, match="got ids in uint16, expected uint8 as before"):
+        segmenter.segment(FRAME)
+
+
 def _mask(dtype: type) -> NDArray[Any]:
     return np.where(np.eye(4, 6), 255, 0).astype(dtype)
 
