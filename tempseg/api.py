@@ -127,7 +127,8 @@ def segment(
     model : str, Path or callable, optional
         A model's file or folder, a name of the zoo, `python:MODULE:ATTRIBUTE` or `masks:FOLDER`;
         goes before `segmenter.model`. Or a function that is given RGB, shape (H, W, 3), uint8, and
-        returns labels (h, w) or class probabilities (h, w, C).
+        returns labels (h, w) or class probabilities (h, w, C), or a `tempseg.types.Prediction`,
+        whose ids must mean the same things on all frames: they are carried, not associated.
     config : Config, path or mapping, optional
         A loaded config, a TOML file, or keys such as `{"keyframe.interval": 5}`.
 

@@ -298,7 +298,9 @@ class Prediction:
     scores : ndarray, shape (h, w, C), float32, C-contiguous, optional
         Class probabilities in [0, 1].
     segments : mapping of int to Segment
-        What the ids stand for; empty where an id is its class.
+        What the ids stand for, all that `labels` show; empty where an id is its class. The
+        segmenter keeps its ids steady itself: the same id on two keyframes is the same thing, and
+        nothing is put in order between them.
     """
 
     placement: Placement
