@@ -131,11 +131,11 @@ class CallableSegmenter:
         if isinstance(returned, Prediction):
             answer = returned.labels if returned.labels is not None else returned.scores
             assert answer is not None
-            self._check_segments(returned, frame)
+            returned = replace(returned, segments=self._segments(returned, frame))
             if returned.labels is not None and _numbered(returned.segments):
                 return self._copied(returned.labels, returned, frame)
             decoded = self._decoded(answer, returned.placement, frame)
-            return replace(decoded, segments=dict(returned.segments))
+            return replace(decoded, segments=returned.segments)
         if not isinstance(returned, np.ndarray):
             self._refuse(frame, type(returned).__name__, _EXPECTED)
         if returned.ndim not in (2, 3) or returned.size == 0 or returned.dtype.kind not in "iubf":
@@ -151,12 +151,16 @@ class CallableSegmenter:
         placement = Placement.stretch((returned.shape[0], returned.shape[1]), frame.size)
         return self._decoded(returned, placement, frame)
 
-    def _check_segments(self, answer: Prediction, frame: Frame) -> None:
-        """Refuse segments of no class, and ids that none stands for."""
-        if not answer.segments:
-            return
+    def _segments(self, answer: Prediction, frame: Frame) -> dict[int, Segment]:
+        """Return an answer's segments, with the background's if it shows 0 and names it nowhere.
+
+        Refuses segments of no class, and other ids that none stands for.
+        """
+        segments = dict(answer.segments)
+        if not segments:
+            return segments
         classes = len(self._class_set.names)
-        for key, segment in answer.segments.items():
+        for key, segment in segments.items():
             if not 0 <= segment.class_id < classes:
                 self._refuse(
                     frame,
@@ -164,15 +168,19 @@ class CallableSegmenter:
                     f"classes 0 to {classes - 1} of {self._class_set.name}; set segmenter.classes",
                 )
         if answer.labels is None:
-            return
+            return segments
         void = np.iinfo(answer.labels.dtype).max
-        strays = set(np.unique(answer.labels).tolist()) - {*answer.segments, int(void)}
+        strays = set(np.unique(answer.labels).tolist()) - {*segments, int(void)}
+        if 0 in strays:
+            strays.remove(0)
+            segments[0] = Segment(segment_id=0, class_id=0)
         if strays:
             self._refuse(
                 frame,
                 f"id {min(strays)}, which no segment stands for",
                 f"ids of its segments, or {void} for void",
             )
+        return segments
 
     def _copied(self, labels: LabelArray, answer: Prediction, frame: Frame) -> Prediction:
         """Return an answer whose ids are no classes as it is, sharing no memory with it."""
@@ -181,7 +189,7 @@ class CallableSegmenter:
             self._id_bits = max(bits, self._info.label_bits)
         if bits > self._id_bits:
             self._refuse(frame, f"ids in {labels.dtype}", "uint8 as before")
-        return replace(answer, labels=labels.copy(), segments=dict(answer.segments))
+        return replace(answer, labels=labels.copy())
 
     def _decoded(self, answer: NDArray[Any], placement: Placement, frame: Frame) -> Prediction:
         integers = answer.dtype.kind != "f"

@@ -99,6 +99,12 @@ def test_ids_that_no_segment_stands_for_are_refused() -> None:
         _answers(_named(ids, {0: Segment(0, 0), 2: Segment(2, 1)})).segment(FRAME)
 
 
+def test_background_need_not_be_among_the_segments() -> None:
+    ids = np.array([[0, 0], [9, 255]], np.uint8)
+    answer = _answers(_named(ids, {9: Segment(9, 1)})).segment(FRAME)
+    assert answer.segments == {9: Segment(9, 1), 0: Segment(0, 0)}
+
+
 @pytest.mark.parametrize("class_id", [-1, 3])
 def test_segments_of_no_class_are_refused(class_id: int) -> None:
     with pytest.raises(ModelError, match=rf"id 1 for class {class_id}, expected classes 0 to 2"):
