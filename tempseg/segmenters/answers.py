@@ -22,6 +22,7 @@ OutputKind = Literal["auto", "argmax", "logits", "probabilities", "sigmoid"]
 _SAFE_EXPONENT = 40.0
 _BLOCK = 4096
 _TOLERANCE = 1e-3
+_OF_CHANNELS = "return answer.argmax(axis=2), or floats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ class AnswerDecoder:
                     frame_index,
                     f"{grid.shape[2]} channels of {grid.dtype}",
                     "one id a pixel",
-                    "set segmenter.output",
+                    _OF_CHANNELS if integer else "set segmenter.output",
                 )
             return _Reading("ids")
         if integer:
@@ -183,7 +184,7 @@ class AnswerDecoder:
                 frame_index,
                 f"integers ({grid.dtype})",
                 f"{self._output} in floating point",
-                "set segmenter.output = 'argmax'",
+                "set segmenter.output = 'argmax'" if grid.ndim == 2 else _OF_CHANNELS,
             )
         one_channel = grid.ndim == 2
         if not one_channel and grid.shape[2] > self._class_count:

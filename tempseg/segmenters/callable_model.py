@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.errors import ConfigError, ModelError
-from tempseg.segmenters.answers import AnswerDecoder, OutputKind
+from tempseg.segmenters.answers import AnswerDecoder, OutputKind, sum_tolerance
 from tempseg.segmenters.options import SegmenterOptions, choose_classes
 from tempseg.segmenters.ports import covers
 from tempseg.types import (
@@ -140,7 +140,8 @@ class CallableSegmenter:
             self._refuse(frame, type(returned).__name__, _EXPECTED)
         if returned.ndim not in (2, 3) or returned.size == 0 or returned.dtype.kind not in "iubf":
             self._refuse(frame, f"{returned.dtype} {returned.shape}", _EXPECTED)
-        if returned.ndim == 3 and _begins_with_channels(returned.shape, frame.size):
+        known = frame.size in self._decoders
+        if returned.ndim == 3 and not known and _begins_with_channels(returned, frame.size):
             self._refuse(
                 frame,
                 f"{returned.dtype} {returned.shape}",
@@ -239,14 +240,30 @@ def _numbered(segments: Mapping[int, Segment]) -> bool:
     return any(key != segment.class_id for key, segment in segments.items())
 
 
-def _begins_with_channels(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
+def _begins_with_channels(answer: NDArray[Any], size: tuple[int, int]) -> bool:
     """Tell where an answer's last two sides lie over the frame, and its first two cannot be meant.
 
-    Any grid will do: small ones may look like that by their number of classes.
+    Any grid will do: small ones may look like that by their number of classes. Where shapes leave
+    doubt, the axis whose values sum to one is that of the classes.
     """
-    if shape[0] == 1:
-        return covers(shape[1:], size) and not covers(shape[:2], size)
-    return shape[1:] == size != shape[:2]
+    shape = answer.shape
+    if not covers(shape[1:], size):
+        return False
+    if shape[0] > 1 and shape[1:] == size != shape[:2]:
+        return True
+    if _sums_to_one(answer, 2):
+        return False
+    # A square grid may be a network's own, whatever the frame's aspect.
+    doubtful = shape[0] == shape[1] or covers(shape[:2], size)
+    return not doubtful or _sums_to_one(answer, 0)
+
+
+def _sums_to_one(answer: NDArray[Any], axis: int) -> bool:
+    count = answer.shape[axis]
+    if answer.dtype.kind != "f" or count == 1:
+        return False
+    off = np.abs(answer.sum(axis=axis, dtype=np.float32) - 1)
+    return bool(off.max() <= sum_tolerance(count))
 
 
 def imported_function(model: str) -> Callable[[UInt8Array], object]:

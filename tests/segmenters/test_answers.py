@@ -218,9 +218,11 @@ def test_probabilities_out_of_range_are_refused() -> None:
         decode(decoder(output="probabilities"), logits(5))
 
 
-def test_integer_channels_are_refused() -> None:
-    with pytest.raises(ModelError, match=r"3 channels of uint8, expected one id a pixel"):
-        decode(decoder(), np.zeros((1, 2, 2, 3), np.uint8))
+@pytest.mark.parametrize("output", ["auto", "argmax", "logits", "probabilities"])
+def test_integer_channels_are_refused_with_what_would_be_read(output: str) -> None:
+    told = r"got (3 channels of |integers \()uint8.*; return answer\.argmax\(axis=2\), or floats$"
+    with pytest.raises(ModelError, match=told):
+        decode(decoder(output=output), np.zeros((1, 2, 2, 3), np.uint8))
 
 
 def test_quantised_tensors_become_real_values() -> None:

@@ -161,6 +161,38 @@ def test_a_small_grid_of_many_classes_has_its_channels_last(
     assert found.shape == shape
 
 
+def _softmax(shape: tuple[int, int, int], axis: int) -> NDArray[Any]:
+    values = np.exp(np.random.default_rng(3).normal(0, 2, shape))
+    return (values / values.sum(axis=axis, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("answer", "size"),
+    [
+        (_softmax((19, 12, 16), 0), (48, 64)),
+        (_softmax((12, 12, 16), 0), (48, 64)),
+        (_softmax((16, 16, 16), 0), (64, 64)),
+        (np.zeros((19, 12, 16), np.float32), (48, 64)),
+        (np.zeros((19, 12, 16), np.uint8), (48, 64)),
+    ],
+    ids=["probabilities", "square", "cube", "independent", "one-hot"],
+)
+def test_a_small_grid_with_its_channels_first_is_refused(
+    answer: NDArray[Any], size: tuple[int, int]
+) -> None:
+    frame = Frame.from_image(np.zeros((*size, 3), np.uint8))
+    with pytest.raises(ModelError, match="channels last"):
+        CallableSegmenter(lambda image: answer).segment(frame)
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (12, 16, 19), (12, 12, 16)])
+def test_a_small_grid_with_its_channels_last_is_taken(shape: tuple[int, int, int]) -> None:
+    scores = _softmax(shape, 2)
+    frame = Frame.from_image(np.zeros((48, 64, 3), np.uint8))
+    found = CallableSegmenter(lambda image: scores).segment(frame).scores
+    np.testing.assert_allclose(found, scores, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("first", "options"),
     [
