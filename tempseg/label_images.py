@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from os import SEEK_CUR
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ _SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 _LOSSY = frozenset({"JPEG", "MPO", "JPEG2000"})
+_LOSSY_IN_TIFF = {"jpeg": "JPEG", "tiff_jpeg": "JPEG", "webp": "WebP"}
 # Pillow stretches 2- and 4-bit gray to 0..255; ids are the samples themselves.
 _GRAY_STRETCH = {2: 85, 4: 17}
 _UNNAMED_COLOUR = (224, 224, 192)
@@ -45,9 +47,10 @@ def read_label_image(path: str | Path) -> LabelArray:
     """
     try:
         with Image.open(path) as image:
-            if image.format in _LOSSY:
+            lossy = _lossy(image, path)
+            if lossy:
                 raise SourceError(
-                    f"{path}: {image.format} is lossy and cannot hold ids; save label images as PNG"
+                    f"{path}: {lossy} is lossy and cannot hold ids; save label images as PNG"
                 )
             return _ids(image, path)
     except FileNotFoundError as error:
@@ -62,6 +65,31 @@ def read_label_image(path: str | Path) -> LabelArray:
         raise SourceError(
             f"{path}: not a readable image ({error}); save label images as PNG"
         ) from error
+
+
+def _lossy(image: Image.Image, path: str | Path) -> str:
+    """Return what kind of lossy file an image is; empty where it keeps ids."""
+    if image.format in _LOSSY:
+        return image.format
+    compression = image.info.get("compression")
+    if image.format == "TIFF" and compression in _LOSSY_IN_TIFF:
+        return f"TIFF with {_LOSSY_IN_TIFF[compression]}"
+    if image.format == "WEBP" and not _is_lossless_webp(path):
+        return "WebP of this kind"
+    return ""
+
+
+def _is_lossless_webp(path: str | Path) -> bool:
+    """Tell how a WebP's first picture is coded: its chunks say VP8L, or VP8 where it is lossy."""
+    with Path(path).open("rb") as file:
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            kind, length = header[:4], int.from_bytes(header[4:], "little")
+            if kind in (b"VP8L", b"VP8 "):
+                return kind == b"VP8L"
+            # A frame of an animation holds its place and time, and then chunks of its own.
+            file.seek(16 if kind == b"ANMF" else length + length % 2, SEEK_CUR)
+    return False
 
 
 def _ids(image: Image.Image, path: str | Path) -> LabelArray:

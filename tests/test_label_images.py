@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -82,6 +83,39 @@ def test_jpeg_is_refused_as_lossy(tmp_path: Path) -> None:
     path = save(tmp_path / "a.jpg", IDS)
     with pytest.raises(SourceError, match=r"a\.jpg.*lossy.*PNG"):
         read_label_image(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "options"),
+    [
+        ("a.webp", "WebP", {}),
+        ("a.webp", "WebP", {"icc_profile": b"any"}),
+        ("a.tif", "TIFF with JPEG", {"compression": "jpeg"}),
+    ],
+    ids=["WebP", "WebP of many chunks", "TIFF"],
+)
+def test_lossy_kinds_of_lossless_formats_are_refused(
+    tmp_path: Path, name: str, told: str, options: dict[str, Any]
+) -> None:
+    Image.fromarray(np.tile(IDS, (8, 8))).save(tmp_path / name, **options)
+    with pytest.raises(SourceError, match=rf"{name}: {told}.* is lossy.*PNG"):
+        read_label_image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.webp", {"lossless": True}),
+        ("a.webp", {"lossless": True, "icc_profile": b"any"}),
+        ("a.webp", {"lossless": True, "save_all": True, "append_images": [Image.new("L", (3, 2))]}),
+        ("a.tif", {"compression": "tiff_lzw"}),
+        ("a.tif", {}),
+    ],
+    ids=["WebP", "WebP of many chunks", "animated WebP", "TIFF of LZW", "TIFF"],
+)
+def test_lossless_kinds_keep_ids(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    Image.fromarray(IDS).save(tmp_path / name, **options)
+    np.testing.assert_array_equal(read_label_image(tmp_path / name), IDS)
 
 
 def test_a_broken_file_is_refused_by_name(tmp_path: Path) -> None:
