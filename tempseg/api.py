@@ -289,7 +289,8 @@ def report(folder: str | Path, *, observer: WorkObserver | None = None) -> Path:
     """Draw a finished run as one page, temporal consistency and flicker included; return its path.
 
     The page needs nothing but itself and the overlay beside it. What needs the source's pictures
-    is left out, and said so, where the source is gone.
+    is left out, and said so, where the source is gone; what scores classes, where they are too
+    many.
 
     Parameters
     ----------

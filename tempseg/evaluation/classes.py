@@ -17,7 +17,7 @@ from tempseg.kernels.paint import count_labels
 from tempseg.metrics.confusion import MAX_CLASSES
 from tempseg.types import VOID_8, VOID_16, LabelArray
 
-__all__ = ["Classes", "IdReader", "agree_on_classes"]
+__all__ = ["Classes", "IdReader", "agree_on_classes", "require_scorable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,36 @@ def agree_on_classes(
     Raises
     ------
     ConfigError
-        When the sequences' classes differ, or 16-bit ids come without classes.
+        When the sequences' classes differ, are too many, or 16-bit ids come without classes.
     """
+    classes = _agreed(prediction, truth, reference, asked, mapping, truth_mapping)
+    require_scorable(classes.class_set, classes.told_by, "map their ids to fewer with --map FILE")
+    return classes
+
+
+def require_scorable(class_set: ClassSet, told_by: str, fix: str) -> None:
+    """Refuse more classes than can be scored; `fix` says what to do instead.
+
+    Raises
+    ------
+    ConfigError
+        When they are too many.
+    """
+    count = len(class_set.names)
+    if count > MAX_CLASSES:
+        raise ConfigError(
+            f"{told_by}: has {count} classes, but at most {MAX_CLASSES} can be scored; {fix}"
+        )
+
+
+def _agreed(
+    prediction: LabelSequence,
+    truth: LabelSequence | None,
+    reference: LabelSequence | None,
+    asked: int | str | Sequence[str] | None,
+    mapping: ClassMapping | None,
+    truth_mapping: ClassMapping | None,
+) -> Classes:
     if asked is not None:
         return Classes(_asked(asked), "--classes")
     known = _known(prediction, truth, reference, mapping, truth_mapping)

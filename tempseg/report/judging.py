@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tempseg.metrics.confusion import MAX_CLASSES
 from tempseg.protocols import WorkObserver
 from tempseg.report.records import RunRecord
 from tempseg.report.views import Judgement
@@ -15,7 +16,7 @@ from tempseg.report.views import Judgement
 if TYPE_CHECKING:
     from tempseg.evaluation import Evaluation
 
-__all__ = ["FROZEN", "judge", "judgement_of", "source_is_there"]
+__all__ = ["FROZEN", "judge", "judgement_of", "why_not_judged"]
 
 COLUMN_NAMES = {
     "prediction": "these labels",
@@ -31,7 +32,22 @@ FROZEN = (
 CURVES = ("tc", "flicker", "flip_rate", "blink", "miou", "fidelity")
 
 
-def source_is_there(run: RunRecord) -> bool:
+def why_not_judged(run: RunRecord) -> str:
+    """Return why temporal consistency and flicker cannot be judged; empty where they can."""
+    if not _source_is_there(run):
+        return (
+            f"they need the pictures of {run.source}, which is not there; a relative path counts "
+            "from where the run was started."
+        )
+    if len(run.classes.names) > MAX_CLASSES:
+        return (
+            f"the run has {len(run.classes.names)} classes, of which at most {MAX_CLASSES} can be "
+            "scored; tempseg eval takes --map."
+        )
+    return ""
+
+
+def _source_is_there(run: RunRecord) -> bool:
     """Tell whether the run's source can still be read from where the run read it."""
     try:
         return Path(run.source).exists() or any(glob.iglob(run.source))

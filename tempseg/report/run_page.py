@@ -10,7 +10,7 @@ from tempseg.protocols import WorkObserver
 from tempseg.report.audit_panel import audit_chart, audit_section
 from tempseg.report.cards import MomentCard, moment_cards
 from tempseg.report.document import write_document
-from tempseg.report.judging import FROZEN, judge, source_is_there
+from tempseg.report.judging import FROZEN, judge, why_not_judged
 from tempseg.report.label_pass import summarise_labels
 from tempseg.report.markup import Markup, element, join
 from tempseg.report.moments import worst_moments
@@ -60,7 +60,7 @@ def write_page(
         What `tempseg run` made.
     judged : bool
         Whether a flow of the metrics' own judges temporal consistency and flicker; left out,
-        and said so, where the source is gone.
+        and said so, where the source is gone or the classes are too many.
     observer : WorkObserver, optional
         Follows the judging.
 
@@ -72,7 +72,8 @@ def write_page(
         When the page cannot be written.
     """
     run = read_run(folder)
-    judgement = judge(run, observer=observer) if judged and source_is_there(run) else None
+    unjudged = why_not_judged(run) if judged else ""
+    judgement = judge(run, observer=observer) if judged and not unjudged else None
     view = RunView(run, summarise_labels(run), run.name, "var(--curve)", judgement)
     timeline = timeline_chart([view])
     evidence = evidence_chart([view])
@@ -101,7 +102,7 @@ def write_page(
             section(
                 "Steadiness",
                 chart_box(steadiness) if steadiness else None,
-                _judgement(view, judged=judged),
+                _judgement(view, unjudged),
             ),
             None if run.audit is None else audit_section(run.audit, audit),
             _moments(view),
@@ -153,16 +154,12 @@ def _steps(view: RunView) -> str:
     return f" Curves show the least and greatest of every {2 * frames // CURVE_POINTS} frames."
 
 
-def _judgement(view: RunView, *, judged: bool) -> Markup:
+def _judgement(view: RunView, unjudged: str) -> Markup:
     """Return what the metrics say, or why they say nothing here."""
     run = view.run
     if view.judgement is None:
-        if judged:
-            told = (
-                f"TC and flicker are not judged: they need the pictures of {run.source}, which is "
-                "not there; a relative path counts from where the run was started."
-            )
-            return element("p", told, class_="note")
+        if unjudged:
+            return element("p", f"TC and flicker are not judged: {unjudged}", class_="note")
         return element(
             "p",
             "TC and flicker need a flow of their own. ",

@@ -20,6 +20,7 @@ from tempseg.errors import (
     TempsegError,
     is_full,
 )
+from tempseg.evaluation.classes import require_scorable
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
 from tempseg.protocols import RunObserver, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
@@ -178,7 +179,8 @@ class _Run:
 
     def through(self, executor: ChunkExecutor, *, in_one: bool = False) -> FinishedRun:
         """Run what is not finished through an executor."""
-        self._refuse_audit(executor.info)
+        if self._plan.config.run.audit:
+            _require_auditable(executor.info)
         made = fingerprint(self._plan, executor.info)
         if self._resume:
             self._refuse_changes(made)
@@ -296,14 +298,6 @@ class _Run:
         self._chunks_bytes += sum(record.sizes.values())
         self._finished_frames += record.frames
 
-    def _refuse_audit(self, segmenter: SegmenterInfo) -> None:
-        if self._plan.config.run.audit and segmenter.remembers:
-            raise ConfigError(
-                f"{segmenter.name}: takes its own previous mask, so that an answer depends on when "
-                "the ones before were asked for, and no frame can be audited afterwards; leave out "
-                "--audit (run.audit)"
-            )
-
     def _refuse_changes(self, made: Mapping[str, object]) -> None:
         before = made_before(self._folder)
         found = [] if before is None else changes(before, made)
@@ -375,6 +369,16 @@ class _InOrder:
             due = self._waiting.pop(self.next)
             self.joiner.add(due, self._folder_of(due.number))
             self.next += 1
+
+
+def _require_auditable(segmenter: SegmenterInfo) -> None:
+    fix = "leave out --audit (run.audit)"
+    require_scorable(segmenter.class_set, segmenter.name, fix)
+    if segmenter.remembers:
+        raise ConfigError(
+            f"{segmenter.name}: takes its own previous mask, so that an answer depends on when the "
+            f"ones before were asked for, and no frame can be audited afterwards; {fix}"
+        )
 
 
 def _bytes_in(folder: Path) -> int:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tempseg.build import build_segmenter
 from tempseg.config import Config, load_config
 from tempseg.errors import ConfigError
+from tempseg.evaluation.classes import require_scorable
 from tempseg.evaluation.playback import SCENE_CHANGE
 from tempseg.metrics.confusion import mean_known
 from tempseg.metrics.fidelity import FidelityFloor
@@ -128,7 +129,7 @@ def open_model(config: Config) -> Segmenter:
     Raises
     ------
     ConfigError
-        When an answer depends on those before it.
+        When an answer depends on those before it, or its classes are too many to be scored.
     """
     segmenter = build_segmenter(config)
     if segmenter.info.remembers:
@@ -137,6 +138,8 @@ def open_model(config: Config) -> Segmenter:
             "when the ones before were asked for, and nothing can be replayed; take a model "
             "that looks at one frame"
         )
+    fix = "set keyframe.* yourself"
+    require_scorable(segmenter.info.class_set, segmenter.info.name, fix)
     return segmenter
 
 

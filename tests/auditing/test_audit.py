@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tempseg
+from tempseg.api import report
 from tempseg.auditing import Audit
 from tempseg.errors import ConfigError, RunError
 from tempseg.label_images import write_label_image
@@ -167,6 +168,32 @@ def test_no_audit_is_the_default(clip, tmp_path):
 def test_audit_of_fewer_than_no_frames_is_refused(clip, tmp_path):
     with pytest.raises(ConfigError, match=r"run\.audit"):
         _run(clip, tmp_path / "run", **{"run.audit": -1})
+
+
+@pytest.fixture
+def numbered(clip, tmp_path):
+    """A folder of label images with an id above what can be scored."""
+    (tmp_path / "numbered").mkdir()
+    for index in range(FRAMES):
+        labels = np.full(SIZE, 5000, np.uint16)
+        write_label_image(tmp_path / "numbered" / f"{index:03d}.png", labels)
+    return tmp_path / "numbered"
+
+
+def test_classes_that_cannot_be_scored_are_told_before_the_run(clip, numbered, tmp_path):
+    config = {"run.audit": 5}
+    with pytest.raises(ConfigError, match=r"has 5001 classes, but at most 4096.*no --audit"):
+        tempseg.run(clip / "clip.mp4", tmp_path / "run", model=f"masks:{numbered}", config=config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_that_cannot_be_scored_leave_a_report(clip, numbered, tmp_path):
+    config = {"output.overlay": False, "output.report": False}
+    tempseg.run(clip / "clip.mp4", tmp_path / "run", model=f"masks:{numbered}", config=config)
+    page = report(tmp_path / "run").read_text(encoding="utf-8")
+    assert "TC and flicker are not judged: the run has 5001 classes" in page
+    with pytest.raises(ConfigError, match=r"has 5001 classes, but at most 4096.*--map FILE"):
+        tempseg.evaluate(tmp_path / "run")
 
 
 def test_a_segmenter_that_fails_on_an_audited_frame_loses_no_work(clip, tmp_path):

@@ -117,6 +117,25 @@ def test_classes_that_are_none_are_refused(asked):
         agree_on_classes(_sequence(), None, None, asked=asked)
 
 
+@pytest.mark.parametrize(
+    ("asked", "mapping"),
+    [
+        (None, None),
+        (None, ClassMapping("m", {"0": 4096})),
+        ([str(number) for number in range(4097)], None),
+    ],
+)
+def test_more_classes_than_can_be_scored_are_refused_with_what_to_do(asked, mapping):
+    many = _sequence("run", classes=generic(40001), bits=16)
+    with pytest.raises(ConfigError, match="4096"):
+        agree_on_classes(many, None, None, asked=asked, mapping=mapping)
+
+
+def test_many_classes_are_scored_where_a_mapping_makes_them_few():
+    many, mapping = _sequence("run", classes=generic(40001), bits=16), ClassMapping("m", {"0": 3})
+    assert agree_on_classes(many, None, None, mapping=mapping).count == 4
+
+
 def _read(labels, classes, *, bits=8, two_valued=False, **options):
     sequence = _sequence(bits=bits, two_valued=two_valued)
     reader = IdReader(sequence, Classes(classes, "--classes"), **options)

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from tempseg import Prediction, load_config
 from tempseg.errors import ConfigError
 from tempseg.kernels import carry
+from tempseg.label_images import write_label_image
 from tempseg.planning import Rehearsal
 from tempseg.tuning.answers import AnswerStore, packed, unpacked
 from tempseg.tuning.cost import Carrying, StageMs
 from tempseg.tuning.pareto import front, layers
+from tempseg.tuning.reference import open_model
 from tempseg.tuning.results import choose_among
 from tempseg.tuning.sample import draw_pieces
 from tempseg.tuning.scoring import Figures
@@ -329,3 +331,10 @@ def test_no_more_work_is_done_at_a_time_than_there_are_cores(wall_s):
     stages = StageMs(decode=5, motion=5, segment=100, write=10, cores=2)
     carrying = Carrying(10, both_ways=True, moves=True)
     assert stages.held_to(rehearsal(wall_s=wall_s), carrying) == stages
+
+
+def test_a_model_of_more_classes_than_can_be_scored_is_refused(tmp_path):
+    write_label_image(tmp_path / "0.png", np.full((4, 5), 5000, np.uint16))
+    config = load_config(overrides={"segmenter.model": f"masks:{tmp_path}"})
+    with pytest.raises(ConfigError, match=r"has 5001 classes, but at most 4096.*keyframe"):
+        open_model(config)
