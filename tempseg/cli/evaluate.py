@@ -338,7 +338,12 @@ def _settings_table(evaluation: Evaluation) -> Table:
     table.add_row("averages", settings.averaging)
     if evaluation.worst:
         table.add_row("worst frames", ", ".join(map(str, evaluation.worst)))
-    if settings.truth is None and settings.reference is None:
+    unmoved = settings.skipped.get("tc")
+    if unmoved is not None:
+        relative = "; a relative path counts from where the run was started"
+        there = relative if "is not there" in unmoved else ""
+        table.add_row("missing", escape(f"tc, flicker: {unmoved}{there}"))
+    elif settings.truth is None and settings.reference is None:
         table.add_row("note", FROZEN_MASK)
     per_frame = ", ".join(
         f"{stage} {1000 * spent / max(settings.frames, 1):.1f} ms"

@@ -151,7 +151,9 @@ class Panel:
             reference_frames=0 if reference is None else len(reference.alignment.frames),
             truth_rule="" if truth is None else truth.alignment.rule,
             reference_rule="" if reference is None else reference.alignment.rule,
-            keyframes=None if compared.keyframes is None else len(compared.keyframes),
+            keyframes=None
+            if compared.keyframes is None
+            else sum(place < compared.frames for place in compared.keyframes),
             cuts=tuple(self._shots[1:]),
             flow=flow,
             warp=None if flow is None else WARPS.get(compat, WARPS[None]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -52,6 +53,18 @@ def test_steadiness_alone_comes_with_a_warning(typed, finished, clip):
     words = ("eval", finished, "--max-frames", 4)
     assert "add --truth GT or --reference PER_FRAME" in " ".join(typed(*words)[1].split())
     assert "never moves" not in typed(*words, "--truth", clip.masks)[1]
+
+
+def test_what_the_source_would_tell_is_said_to_be_missing(typed, finished, clip, tmp_path):
+    moved = shutil.copytree(finished, tmp_path / "run")
+    record = json.loads((moved / "run.json").read_text())
+    record["source"]["name"] = "gone.mp4"
+    (moved / "run.json").write_text(json.dumps(record))
+    told = "missing tc, flicker: needs --video: the run's source gone.mp4 is not there; a relative"
+    for words in (("eval", moved), ("compare", moved, clip.masks, "--classes", "camvid")):
+        out = " ".join(typed(*words, "--max-frames", 2)[1].split())
+        assert told in out
+        assert "never moves" not in out
 
 
 def test_json_on_stdout_is_one_object_and_no_table(typed, clip):

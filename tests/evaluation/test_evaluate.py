@@ -189,6 +189,12 @@ def test_a_run_whose_source_is_gone_is_scored_without_motion(finished, tmp_path)
     assert "gone.mp4 is not there" in found.settings.skipped["tc"]
 
 
+def test_keyframes_are_those_of_the_frames_that_are_scored(finished):
+    # At 0, 5, 10, the cut at 13, and after it.
+    assert evaluate(finished, max_frames=10).settings.keyframes == 2
+    assert evaluate(finished, max_frames=11).settings.keyframes == 3
+
+
 def test_a_part_of_a_video_is_judged_on_that_part(clip, tmp_path):
     config = {"source.start": 0.2, "source.end": 0.4, "output.overlay": False}
     tempseg.run(clip.video, tmp_path / "part", model=f"masks:{clip.masks}", config=config)
