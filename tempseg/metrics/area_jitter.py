@@ -15,7 +15,7 @@ from tempseg.metrics.confusion import (
     count_pairs,
     mean_known,
 )
-from tempseg.types import VOID_8, LabelArray
+from tempseg.types import LabelArray
 
 __all__ = ["AreaJitter", "AreaJitterScores", "area_jitter"]
 
@@ -50,8 +50,8 @@ class AreaJitter:
     ----------
     classes : int
         Number of classes K; ids are 0 to K-1.
-    void : int
-        The id that stands for no class.
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -63,8 +63,8 @@ class AreaJitter:
     [0.667, 2.0]
     """
 
-    def __init__(self, classes: int, *, void: int = VOID_8) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+    def __init__(self, classes: int, *, void: int | None = None) -> None:
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._frames, self._pairs = 0, 0
         self._areas = np.zeros(classes)
         self._differences = np.zeros(classes)
@@ -111,7 +111,7 @@ class AreaJitter:
 
 
 def area_jitter(
-    labels: Sequence[LabelArray] | LabelArray, *, classes: int, void: int = VOID_8
+    labels: Sequence[LabelArray] | LabelArray, *, classes: int, void: int | None = None
 ) -> AreaJitterScores:
     """Return how much the area of each class changes from frame to frame.
 

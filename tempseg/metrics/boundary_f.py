@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tempseg.kernels import tubes
 from tempseg.metrics.boundary_iou import class_numbers
 from tempseg.metrics.confusion import check_alike, check_classes, check_void
-from tempseg.types import VOID_8, LabelArray
+from tempseg.types import LabelArray
 
 __all__ = ["BoundaryF", "boundary_f", "check_tolerances", "outline_f"]
 
@@ -33,8 +33,8 @@ class BoundaryF:
         Number of classes; ids are 0 to classes - 1.
     tolerances : tuple of int
         Radii of the disk in pixels.
-    void : int
-        The id that is no class.
+    void : int, optional
+        The id that is no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -49,9 +49,9 @@ class BoundaryF:
     """
 
     def __init__(
-        self, classes: int, *, tolerances: tuple[int, ...] = (1, 2, 3), void: int = VOID_8
+        self, classes: int, *, tolerances: tuple[int, ...] = (1, 2, 3), void: int | None = None
     ) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._tolerances = check_tolerances(tolerances)
         self._frames = np.zeros(classes, np.int64)
         self._sums = np.zeros((len(self._tolerances), classes))
@@ -105,7 +105,7 @@ def boundary_f(
     *,
     classes: int,
     tolerances: tuple[int, ...] = (1, 2, 3),
-    void: int = VOID_8,
+    void: int | None = None,
 ) -> dict[int, float]:
     """Return the boundary F measure of a sequence of label maps, a tolerance.
 
@@ -117,7 +117,7 @@ def boundary_f(
     classes : int
     tolerances : tuple of int
         In pixels.
-    void : int
+    void : int, optional
 
     Raises
     ------

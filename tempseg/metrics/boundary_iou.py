@@ -19,7 +19,7 @@ from tempseg.metrics.confusion import (
     label_maps,
     mean_known,
 )
-from tempseg.types import VOID_8, VOID_16, LabelArray
+from tempseg.types import VOID_16, LabelArray
 
 __all__ = [
     "BoundaryIou",
@@ -67,8 +67,8 @@ class BoundaryIou:
     ----------
     classes : int
         Number of classes; ids are 0 to classes - 1.
-    void : int
-        The id that is no class.
+    void : int, optional
+        The id that is no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -80,8 +80,8 @@ class BoundaryIou:
     1.0
     """
 
-    def __init__(self, classes: int, *, void: int = VOID_8) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+    def __init__(self, classes: int, *, void: int | None = None) -> None:
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._frames = np.zeros(classes, np.int64)
         self._boundary = np.zeros(classes)
         self._smaller = np.zeros(classes)
@@ -138,7 +138,7 @@ def boundary_iou(
     truth: LabelArray,
     *,
     classes: int,
-    void: int = VOID_8,
+    void: int | None = None,
     compat: BoundaryIouCompat | None = None,
 ) -> BoundaryIouScores:
     """Return the boundary IoU of a sequence of label maps.
@@ -149,7 +149,7 @@ def boundary_iou(
     ----------
     labels, truth : ndarray, shape (T, H, W), uint8 or uint16
     classes : int
-    void : int
+    void : int, optional
     compat : {"coco"}, optional
         As of `BoundaryIou.compute`.
 
@@ -213,7 +213,7 @@ def class_numbers(
     ----------
     labels, truth : ndarray, shape (H, W), uint8 or uint16
     classes : int
-    void : int
+    void : int, optional
 
     Raises
     ------

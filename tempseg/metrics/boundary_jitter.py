@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tempseg.kernels import tubes, warps
 from tempseg.metrics.confusion import check_alike, check_classes, check_void, label_maps, mean_known
 from tempseg.metrics.temporal_consistency import check_field
-from tempseg.types import VOID_8, FloatArray, LabelArray
+from tempseg.types import FloatArray, LabelArray
 
 __all__ = ["BoundaryJitter", "boundary_jitter"]
 
@@ -32,8 +32,8 @@ class BoundaryJitter:
     ----------
     classes : int
         Number of classes; ids are 0 to classes - 1.
-    void : int
-        The id that is no class.
+    void : int, optional
+        The id that is no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -47,8 +47,8 @@ class BoundaryJitter:
     1.0
     """
 
-    def __init__(self, classes: int, *, void: int = VOID_8) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+    def __init__(self, classes: int, *, void: int | None = None) -> None:
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._offsets, self._ranks, self._distances = _disk()
         # Outline pixels of a class by distance; whole numbers, so that parts add up exactly.
         self._found = np.zeros((classes, len(self._distances)), np.int64)
@@ -128,7 +128,7 @@ def boundary_jitter(
     *,
     classes: int,
     occluded: NDArray[np.bool_] | None = None,
-    void: int = VOID_8,
+    void: int | None = None,
 ) -> float:
     """Return the boundary jitter of a sequence of label maps in pixels; lower is steadier.
 

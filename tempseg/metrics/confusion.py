@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.kernels import counts
-from tempseg.types import VOID_8, LabelArray
+from tempseg.types import VOID_8, VOID_16, LabelArray
 
 __all__ = [
     "MAX_CLASSES",
@@ -73,8 +73,8 @@ class ConfusionMatrix:
     ----------
     classes : int
         Number of classes K; ids are 0 to K-1.
-    void : int
-        The id that stands for no class.
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -88,8 +88,8 @@ class ConfusionMatrix:
     0.5
     """
 
-    def __init__(self, classes: int, *, void: int = VOID_8) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+    def __init__(self, classes: int, *, void: int | None = None) -> None:
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._matrix = np.zeros((classes, classes + 1), np.int64)
 
     @property
@@ -155,7 +155,7 @@ def mean_iou(
     truth: LabelArray,
     *,
     classes: int,
-    void: int = VOID_8,
+    void: int | None = None,
     compat: ConfusionCompat | None = None,
 ) -> float:
     """Return the mean IoU of label maps against their truth, in [0, 1].
@@ -291,8 +291,10 @@ def check_classes(classes: int) -> int:
     return classes
 
 
-def check_void(void: int) -> int:
-    """Return the void id where it can stand in a label map."""
+def check_void(void: int | None, classes: int = 0) -> int:
+    """Return the void id where it can stand in a label map; by default that beside `classes`."""
+    if void is None:
+        return VOID_8 if classes <= VOID_8 else VOID_16
     if not 0 <= void <= np.iinfo(np.uint16).max:
         raise ValueError(f"void is {void}, expected an id from 0 to 65535")
     return void

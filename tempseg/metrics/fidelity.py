@@ -21,7 +21,7 @@ from tempseg.metrics.confusion import (
     label_maps,
     mean_known,
 )
-from tempseg.types import VOID_8, FloatArray, LabelArray
+from tempseg.types import FloatArray, LabelArray
 
 __all__ = ["Fidelity", "FidelityFloor", "FidelityScores", "fidelity", "fidelity_floor"]
 
@@ -70,8 +70,8 @@ class Fidelity:
     ----------
     classes : int
         Number of classes K; ids are 0 to K-1.
-    void : int
-        The id that stands for no class.
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -86,8 +86,8 @@ class Fidelity:
     (0.75, 1)
     """
 
-    def __init__(self, classes: int, *, void: int = VOID_8) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+    def __init__(self, classes: int, *, void: int | None = None) -> None:
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._mious, self._frames, self._between = array("d"), array("q"), array("b")
 
     def update(
@@ -149,8 +149,8 @@ class FidelityFloor:
     ----------
     classes : int
         Number of classes K; ids are 0 to K-1.
-    void : int
-        The id that stands for no class.
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -161,8 +161,8 @@ class FidelityFloor:
     1.0
     """
 
-    def __init__(self, classes: int, *, void: int = VOID_8) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+    def __init__(self, classes: int, *, void: int | None = None) -> None:
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._mious = array("d")
 
     def update(
@@ -211,7 +211,7 @@ def fidelity(
     reference: Sequence[LabelArray] | LabelArray,
     *,
     classes: int,
-    void: int = VOID_8,
+    void: int | None = None,
     between: Sequence[bool] | NDArray[np.bool_] | None = None,
 ) -> FidelityScores:
     """Return the agreement of label maps with the segmenter run on every frame.
@@ -245,7 +245,7 @@ def fidelity_floor(
     backward: Sequence[FloatArray] | FloatArray,
     *,
     classes: int,
-    void: int = VOID_8,
+    void: int | None = None,
 ) -> float:
     """Return the agreement of the per-frame segmenter with itself, carried one frame.
 

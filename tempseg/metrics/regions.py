@@ -19,7 +19,7 @@ from tempseg.metrics.confusion import (
     label_maps,
     mean_known,
 )
-from tempseg.types import VOID_8, VOID_16, LabelArray
+from tempseg.types import VOID_16, LabelArray
 
 __all__ = ["RegionCompat", "RegionScores", "RegionSimilarity", "region_similarity"]
 
@@ -80,8 +80,9 @@ class RegionSimilarity:
     ----------
     objects : int
         The highest id; objects are 1 to this, 0 is background.
-    void : int
-        The id that is no object; in the labels it is background.
+    void : int, optional
+        The id that is no object; in the labels it is background. By default 255, or 65535 with
+        more than 254 objects.
 
     Examples
     --------
@@ -97,10 +98,11 @@ class RegionSimilarity:
     0.0
     """
 
-    def __init__(self, objects: int, *, void: int = VOID_8) -> None:
+    def __init__(self, objects: int, *, void: int | None = None) -> None:
         if not 1 <= objects < MAX_CLASSES:
             raise ValueError(f"objects is {objects}, expected 1 to {MAX_CLASSES - 1}")
-        if check_void(void) <= objects:
+        void = check_void(void, objects + 1)
+        if void <= objects:
             raise ValueError(f"void is {void}, expected an id above the {objects} objects")
         self._objects, self._void = objects, void
         self._videos: dict[str, _Video] = {}
@@ -197,7 +199,7 @@ def region_similarity(
     truth: LabelArray,
     *,
     objects: int,
-    void: int = VOID_8,
+    void: int | None = None,
     compat: RegionCompat | None = None,
 ) -> RegionScores:
     """Return J and F of the objects of one video.
@@ -210,7 +212,7 @@ def region_similarity(
     labels, truth : ndarray, shape (T, H, W), uint8 or uint16
     objects : int
         The highest id; objects are 1 to this, 0 is background.
-    void : int
+    void : int, optional
     compat : {"davis"}, optional
         As of `RegionSimilarity.compute`.
 

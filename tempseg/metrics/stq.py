@@ -15,7 +15,7 @@ from tempseg.metrics.confusion import (
     check_void,
     label_maps,
 )
-from tempseg.types import VOID_8, LabelArray
+from tempseg.types import LabelArray
 
 __all__ = [
     "SegmentationTrackingQuality",
@@ -75,8 +75,8 @@ class SegmentationTrackingQuality:
         Number of classes; ids are 0 to classes - 1.
     things : frozenset of int
         The classes whose ids tell one from another.
-    void : int
-        The id that is no class.
+    void : int, optional
+        The id that is no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -89,8 +89,8 @@ class SegmentationTrackingQuality:
     0.5
     """
 
-    def __init__(self, classes: int, *, things: frozenset[int], void: int = VOID_8) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+    def __init__(self, classes: int, *, things: frozenset[int], void: int | None = None) -> None:
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._things = check_things(things, classes)
         self._confusion = ConfusionMatrix(classes, void=void)
         self._videos: dict[str, _Tubes] = {}
@@ -180,7 +180,7 @@ def segmentation_tracking_quality(
     *,
     classes: int,
     things: frozenset[int],
-    void: int = VOID_8,
+    void: int | None = None,
 ) -> StqScores:
     """Return the STQ of one video.
 
@@ -192,7 +192,7 @@ def segmentation_tracking_quality(
         As of `SegmentationTrackingQuality.update`.
     classes : int
     things : frozenset of int
-    void : int
+    void : int, optional
 
     Raises
     ------

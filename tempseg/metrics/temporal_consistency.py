@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -20,7 +21,7 @@ from tempseg.metrics.confusion import (
     label_maps,
     mean_known,
 )
-from tempseg.types import VOID_8, FloatArray, LabelArray
+from tempseg.types import VOID_16, FloatArray, LabelArray
 
 __all__ = [
     "PairScores",
@@ -89,8 +90,8 @@ class TemporalConsistency:
     ----------
     classes : int
         Number of classes; ids are 0 to classes - 1.
-    void : int
-        The id that is no class.
+    void : int, optional
+        The id that is no class; by default 255, or 65535 with more than 255 classes.
     compat : {None, 'etc', 'vspw'}
         How a published script does it. `etc` interpolates ids bilinearly with a clamped border,
         truncates them, averages over all classes and knows no occlusion. `vspw` samples a grid
@@ -106,10 +107,10 @@ class TemporalConsistency:
     """
 
     def __init__(
-        self, classes: int, *, void: int = VOID_8, compat: TemporalCompat | None = None
+        self, classes: int, *, void: int | None = None, compat: TemporalCompat | None = None
     ) -> None:
         check_compat(compat, get_args(TemporalCompat))
-        self._classes, self._void = check_classes(classes), check_void(void)
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._compat = compat
         self._matrix = np.zeros((classes, classes + 1), np.int64)
         self._pairs: list[tuple[int, float]] = []
@@ -218,12 +219,12 @@ class TemporalConsistency:
 
 
 def temporal_consistency(
-    labels: LabelArray,
-    flow: FloatArray,
+    labels: Sequence[LabelArray] | LabelArray,
+    flow: Sequence[FloatArray] | FloatArray,
     *,
     classes: int | None = None,
     occluded: NDArray[np.bool_] | None = None,
-    void: int = VOID_8,
+    void: int | None = None,
     compat: TemporalCompat | None = None,
 ) -> float:
     """Return the temporal consistency of a sequence of label maps, in [0, 1]; higher is steadier.
@@ -256,12 +257,17 @@ def temporal_consistency(
     if len(flow) != len(labels) - 1:
         raise ValueError(f"flow has {len(flow)} fields, expected {len(labels) - 1}")
     if classes is None:
-        classes = 1 + int(labels[labels != void].max(initial=0))
+        void = check_void(void, _highest(labels, VOID_16))
+        classes = 1 + _highest(labels, void)
     metric = TemporalConsistency(classes, void=void, compat=compat)
     for i, field in enumerate(flow):
         hidden = None if occluded is None else occluded[i]
         metric.update(labels[i], labels[i + 1], field, hidden, frame=i + 1)
     return metric.compute().tc
+
+
+def _highest(labels: Sequence[LabelArray] | LabelArray, void: int) -> int:
+    return max(int(ids[ids != void].max(initial=0)) for ids in labels)
 
 
 def check_field(name: str, flow: FloatArray, shape: tuple[int, ...]) -> None:

@@ -18,7 +18,7 @@ from tempseg.metrics.confusion import (
     label_maps,
     mean_known,
 )
-from tempseg.types import VOID_8, LabelArray
+from tempseg.types import LabelArray
 
 __all__ = ["TrimapIou", "trimap_iou"]
 
@@ -43,8 +43,8 @@ class TrimapIou:
         Number of classes K; ids are 0 to K-1.
     distances : sequence of int
         Distances in pixels, 1 to 1000, rising.
-    void : int
-        The id that stands for no class.
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 with more than 255 classes.
 
     Examples
     --------
@@ -56,9 +56,9 @@ class TrimapIou:
     """
 
     def __init__(
-        self, classes: int, *, distances: Sequence[int] = DISTANCES_PX, void: int = VOID_8
+        self, classes: int, *, distances: Sequence[int] = DISTANCES_PX, void: int | None = None
     ) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._distances = tuple(index(distance) for distance in distances)
         rising = all(a < b for a, b in pairwise((0, *self._distances, MAX_DISTANCE_PX + 1)))
         if not (self._distances and rising):
@@ -109,7 +109,7 @@ def trimap_iou(
     *,
     classes: int,
     distances: Sequence[int] = DISTANCES_PX,
-    void: int = VOID_8,
+    void: int | None = None,
 ) -> dict[int, float]:
     """Return the mean IoU near borders of the truth, by distance in pixels.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tempseg.metrics.confusion import check_alike, check_classes, check_void, mean_known
 from tempseg.metrics.stq import Tube, check_things, segment_overlaps
-from tempseg.types import VOID_8, LabelArray
+from tempseg.types import LabelArray
 
 __all__ = ["VideoPanopticQuality", "VpqScores", "video_panoptic_quality"]
 
@@ -54,8 +54,8 @@ class VideoPanopticQuality:
         Number of classes; ids are 0 to classes - 1.
     things : frozenset of int
         The classes whose ids tell one from another; of the others each is one segment.
-    void : int
-        The id that is no class.
+    void : int, optional
+        The id that is no class; by default 255, or 65535 with more than 255 classes.
     lengths : tuple of int
         Frames that windows span.
 
@@ -76,10 +76,10 @@ class VideoPanopticQuality:
         classes: int,
         *,
         things: frozenset[int],
-        void: int = VOID_8,
+        void: int | None = None,
         lengths: tuple[int, ...] = (1, 2, 3, 4),
     ) -> None:
-        self._classes, self._void = check_classes(classes), check_void(void)
+        self._classes, self._void = check_classes(classes), check_void(void, classes)
         self._things = check_things(things, classes)
         if not lengths or min(lengths) < 1 or len(set(lengths)) < len(lengths):
             raise ValueError(f"lengths are {lengths}, expected different ones of 1 or more frames")
@@ -197,7 +197,7 @@ def video_panoptic_quality(
     *,
     classes: int,
     things: frozenset[int],
-    void: int = VOID_8,
+    void: int | None = None,
     lengths: tuple[int, ...] = (1, 2, 3, 4),
 ) -> VpqScores:
     """Return the VPQ of one video in percent.
