@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from numbers import Rational
 from typing import Protocol
 
 import numpy as np
@@ -119,9 +120,10 @@ class RgbPicture:
     image: UInt8Array
 
     def __post_init__(self) -> None:
-        if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
+        image = self.image
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(
-                f"image is {self.image.dtype} {self.image.shape}, expected uint8 (H, W, 3)"
+                f"image is {image.dtype} {image.shape}, expected uint8 (H, W, 3), not empty"
             )
 
     @property
@@ -184,8 +186,24 @@ class Frame:
     def from_image(
         cls, image: UInt8Array, *, index: int = 0, pts: int = 0, time_base: Fraction = Fraction(1)
     ) -> Frame:
-        """Return a frame of an RGB array, shape (H, W, 3), uint8."""
-        return cls(index, pts, time_base, RgbPicture(image))
+        """Return a frame of a copy of an RGB array, shape (H, W, 3), uint8.
+
+        The array is the caller's to fill again: frames are looked at long after they were taken.
+
+        Raises
+        ------
+        TypeError
+            When the image is no array, or the time base no whole number or Fraction.
+        ValueError
+            When the image is of another shape or type, or empty.
+        """
+        if not isinstance(image, np.ndarray):
+            raise TypeError(f"image is a {type(image).__name__}, expected an array (H, W, 3)")
+        if not isinstance(time_base, Rational):
+            raise TypeError(
+                f"time_base is a {type(time_base).__name__}, expected a Fraction: seconds a unit"
+            )
+        return cls(index, pts, time_base, RgbPicture(np.array(image, order="C")))
 
     @property
     def time_s(self) -> float:

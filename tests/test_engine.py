@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tempseg.class_sets import class_set
 from tempseg.cuts import steps_held
@@ -102,6 +104,38 @@ def test_moving_disc_is_carried_to_every_frame(disc, scores, lookahead, least):
     for result in results:
         expected = disc.render(result.frame.index).labels
         assert _iou(result.segmentation.labels, expected, 8) > least
+
+
+def test_a_callers_buffer_may_be_filled_again_after_each_frame(disc):
+    _, expected = _run(disc, lookahead=8)
+    engine = Engine(
+        TruthSegmenter(disc),
+        DisFlow("medium"),
+        policy=IntervalPolicy(8),
+        settings=EngineSettings(lookahead=8),
+    )
+    buffer, results = np.empty((192, 320, 3), np.uint8), []
+    for index in range(len(disc)):
+        buffer[:] = disc.render(index).image
+        results += engine.push(Frame.from_image(buffer, index=index, pts=index))
+    results += engine.flush()
+    for found, wanted in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(found.segmentation.labels, wanted.segmentation.labels)
+
+
+@pytest.mark.parametrize(
+    ("image", "time_base", "told"),
+    [
+        ([[[0, 0, 0]]], Fraction(1), "image is a list"),
+        (None, Fraction(1), "image is a NoneType"),
+        (Image.new("RGB", (4, 4)), Fraction(1), "image is a Image"),
+        (np.zeros((0, 4, 3), np.uint8), Fraction(1), r"image is uint8 \(0, 4, 3\).*not empty"),
+        (np.zeros((4, 4, 3), np.uint8), 0.04, "time_base is a float, expected a Fraction"),
+    ],
+)
+def test_what_is_no_picture_or_time_is_refused_at_once(image, time_base, told):
+    with pytest.raises((TypeError, ValueError), match=told):
+        Frame.from_image(image, time_base=time_base)
 
 
 def test_keyframes_keep_the_segmenters_answer_exactly_without_smoothing(disc):

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tempseg.errors import SourceError
-from tempseg.types import Frame, UInt8Array, VideoInfo
+from tempseg.types import Frame, RgbPicture, UInt8Array, VideoInfo
 from tempseg.video.image_files import image_files
 from tempseg.video.part import FramePart
 from tempseg.video.timecode import first_tick, parse_time
@@ -161,7 +161,7 @@ class ImageSource:
                     f"{self._info.width}×{self._info.height}; resize it or take it out"
                 )
             # The index skips a lost image too: label images are matched by it.
-            yield Frame.from_image(image, index=place - first, pts=place, time_base=self._time_base)
+            yield Frame(place - first, place, self._time_base, RgbPicture(image))
             self._warn_of_damage()
             if closes:
                 return
