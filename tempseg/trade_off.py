@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tempseg.api import ConfigLike, effective_config
 from tempseg.config import check_keys
-from tempseg.errors import OutputError
+from tempseg.errors import OutputError, TempsegError
 from tempseg.evaluation.whole_file import write_whole
 from tempseg.protocols import WorkObserver
 from tempseg.report import write_tuning
@@ -88,21 +89,28 @@ def tune(
     named = [sources] if isinstance(sources, str | Path) else list(sources)
     effective = effective_config(config, model)
     check_keys(fixed)
-    folder = None if out is None else _prepared(Path(out), overwrite=overwrite)
+    folder = None if out is None else Path(out)
+    made = [] if folder is None else _prepared(folder, overwrite=overwrite)
     requests = [one if isinstance(one, TruthRequest) else TruthRequest(one) for one in truth]
-    found = tune_config(
-        [str(one) for one in named],
-        effective,
-        target=target,
-        cache=default_cache() if cache is None else Path(cache),
-        sample=sample,
-        seed=seed,
-        truths=requests,
-        fixed=fixed,
-        in_full=configs,
-        observer=observer,
-        command=command,
-    )
+    try:
+        found = tune_config(
+            [str(one) for one in named],
+            effective,
+            target=target,
+            cache=default_cache() if cache is None else Path(cache),
+            sample=sample,
+            seed=seed,
+            truths=requests,
+            fixed=fixed,
+            in_full=configs,
+            observer=observer,
+            command=command,
+        )
+    except TempsegError:
+        with suppress(OSError):
+            for one in made:
+                one.rmdir()
+        raise
     if folder is not None:
         write_whole(folder / "best.toml", best_toml(found))
         write_whole(folder / "tune.json", found.to_json())
@@ -110,17 +118,18 @@ def tune(
     return found
 
 
-def _prepared(folder: Path, *, overwrite: bool) -> Path:
-    """Return the folder, made before the work so that its end is no surprise."""
+def _prepared(folder: Path, *, overwrite: bool) -> list[Path]:
+    """Make the folder before the work, so that its end is no surprise; return what is new of it."""
     try:
         held = [name for name in FILES if (folder / name).exists()]
         if held and not overwrite:
             raise OutputError(
                 f"{folder}: already holds {held[0]}; choose another --out or pass --overwrite"
             )
+        new = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise OutputError(f"{folder}: is a file, expected a folder for the results") from error
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
-    return folder
+    return new

@@ -10,7 +10,7 @@ import pytest
 
 import tempseg
 from tempseg import trade_off
-from tempseg.errors import OutputError
+from tempseg.errors import OutputError, TempsegError
 from tempseg.trade_off import FILES
 from tempseg.tuning import TruthRequest
 
@@ -60,6 +60,16 @@ def test_all_that_was_asked_for_reaches_the_tune(asked, tmp_path):
 def test_the_folder_is_made_before_the_work_with_those_above_it(asked, tmp_path):
     asked("a.mp4", tmp_path / "far" / "out", model="street")
     assert (tmp_path / "far" / "out").is_dir()
+
+
+@pytest.mark.parametrize("model", ["street", "masks:nowhere"])
+def test_a_wrong_request_leaves_no_folder(tmp_path, model):
+    (tmp_path / "kept").mkdir()
+    for out in ("kept", "far/out"):
+        with pytest.raises(TempsegError):
+            tempseg.tune(tmp_path / "gone.mp4", tmp_path / out, model=model, cache=tmp_path / "c")
+    assert (tmp_path / "kept").is_dir()
+    assert not (tmp_path / "far").exists()
 
 
 @pytest.mark.parametrize("name", FILES)
