@@ -100,8 +100,13 @@ def effective_config(config: ConfigLike, model: str | Path | None = None) -> Con
             given = _without_models_own(given)
     elif isinstance(config, Mapping):
         given = dict(config)
-    else:
+    elif config is None or isinstance(config, str | os.PathLike):
         return with_zoo_keys(load_config(config, overrides=chosen))
+    else:
+        raise TypeError(
+            f"config is a {type(config).__name__}, expected a Config, a TOML file's path or keys "
+            "such as {'keyframe.interval': 5}"
+        )
     return with_zoo_keys(load_config(overrides=given | chosen))
 
 

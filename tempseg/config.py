@@ -228,6 +228,8 @@ def load_config(
         ...
     tempseg.errors.ConfigError: config: keyframe.intervall: no such key; did you mean ...?
     """
+    if isinstance(overrides, str):
+        raise TypeError(f"overrides is the string {overrides!r}, expected a list or a mapping")
     tree: dict[str, Any] = {}
     if path is not None:
         tree = _read_toml(Path(path))
@@ -372,14 +374,18 @@ def _keys() -> list[str]:
 
 
 def _suggestion(key: str) -> str:
-    keys = _keys()
+    keys, sections = _keys(), list(Config.model_fields)
+    if "." not in key and not any(full.endswith(f".{key}") for full in keys):
+        near = difflib.get_close_matches(key, sections, n=1, cutoff=0.75)
+        if near:
+            return f"; did you mean {near[0]}?"
     near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
     if not near:
         last = key.rpartition(".")[2]
         near = [full for full in keys if full.rpartition(".")[2] == last][:1]
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; sections are {', '.join(Config.model_fields)}"
+    return f"; sections are {', '.join(sections)}"
 
 
 def _validated(tree: dict[str, Any], where: str) -> Config:

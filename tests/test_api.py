@@ -61,6 +61,11 @@ def test_a_source_that_is_no_path_is_named_by_its_type(source):
         next(tempseg.segment(source, model=bright))
 
 
+def test_a_config_that_is_a_list_is_named_by_its_type():
+    with pytest.raises(TypeError, match="config is a list, expected a Config, a TOML file"):
+        next(tempseg.segment("a.mp4", model=bright, config=["keyframe.interval=3"]))
+
+
 def test_one_path_is_no_list_of_them(tmp_path):
     with pytest.raises(TypeError, match="sources is a str, expected a list of paths"):
         next(tempseg.run_each("a.mp4", tmp_path, model="street"))

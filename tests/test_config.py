@@ -31,11 +31,23 @@ def test_default_toml_names_every_key():
         assert set(keys) <= named
 
 
+def test_one_setting_is_no_list_of_them():
+    with pytest.raises(TypeError, match=r"overrides is the string 'keyframe\.interval=3'"):
+        load_config(overrides="keyframe.interval=3")
+
+
+def test_a_section_of_a_file_is_told_of_its_name(tmp_path):
+    (tmp_path / "mine.toml").write_text("[keyframes]\ninterval = 3\n")
+    with pytest.raises(ConfigError, match=r"keyframes: no such key; did you mean keyframe\?"):
+        load_config(tmp_path / "mine.toml")
+
+
 @pytest.mark.parametrize(
     ("override", "told"),
     [
         ("keyframe.intervl=3", "keyframe.intervl: no such key; did you mean keyframe.interval?"),
         ("interval=3", "interval: no such key; did you mean keyframe.interval?"),
+        ("keyframes=3", "keyframes: no such key; did you mean keyframe?"),
         ("keyframe.interval=0", "keyframe.interval: input should be greater than or equal to 1"),
         ("keyframe.interval=1.5", "keyframe.interval"),
         ("keyframe.interval=true", "keyframe.interval"),

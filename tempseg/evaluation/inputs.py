@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,6 +91,11 @@ def open_labels(path: str | Path) -> LabelSequence:
     SourceError
         When there are no label maps, or the first cannot be read.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"label maps are a {type(path).__name__}, expected the path of a run's folder, of a "
+            "label video or of a folder of label images (tempseg.metrics takes arrays)"
+        )
     given = Path(path)
     try:
         if given.is_dir():
@@ -105,7 +111,14 @@ def _open_folder(folder: Path, name: str) -> LabelSequence:
     if (folder / "run.json").exists() or (folder / "masks.mkv").exists():
         return _open_run(folder, name)
     if not (folder / "labels").is_dir():
-        return _sequence(name, FolderMaps.of(folder))
+        try:
+            return _sequence(name, FolderMaps.of(folder))
+        except SourceError as error:
+            if not (folder / "partial").is_dir():
+                raise
+            raise SourceError(
+                f"{folder}: holds an unfinished run; finish it with tempseg run --resume"
+            ) from error
     maps = FolderMaps.of(folder / "labels")
     ids = _ids_beside(maps, folder / "ids") if (folder / "ids").is_dir() else None
     scene = folder / "scene.json"

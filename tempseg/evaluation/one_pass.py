@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from tempseg.errors import ConfigError
 from tempseg.evaluation.panel import Panel
 from tempseg.evaluation.playback import STAGES, play
 from tempseg.evaluation.results import Evaluation
@@ -144,8 +146,12 @@ def compare(
     Raises
     ------
     SourceError, ConfigError
-        As `evaluate` does.
+        As `evaluate` does; also where there are no predictions.
     """
+    if isinstance(predictions, str | os.PathLike):
+        raise TypeError(f"predictions is a {type(predictions).__name__}, expected a list of paths")
+    if not predictions:
+        raise ConfigError("compare: needs label maps; give runs or folders of label images")
     return tuple(
         evaluate(
             prediction,

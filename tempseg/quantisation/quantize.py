@@ -77,6 +77,8 @@ def quantize_model(
     ConfigError, SourceError, ModelError, OutputError
         When something is wrong with the request, or no file could be made.
     """
+    if isinstance(kinds, str):
+        raise TypeError(f"kinds is the string {kinds!r}, expected a list such as [{kinds!r}]")
     kinds = tuple(dict.fromkeys(kinds))
     name = _checked(config, kinds, frames=frames, held_out=held_out)
     if not overwrite:

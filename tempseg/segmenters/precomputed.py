@@ -46,6 +46,8 @@ class PrecomputedSegmenter:
 
     def __init__(self, folder: str | Path, options: SegmenterOptions = _DEFAULTS) -> None:
         self._folder = str(folder)
+        if not self._folder:
+            raise ModelError("masks: names no folder; give masks:FOLDER")
         self._first = options.first_mask
         try:
             self._images = list_images(folder)

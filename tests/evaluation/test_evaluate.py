@@ -195,6 +195,25 @@ def test_keyframes_are_those_of_the_frames_that_are_scored(finished):
     assert evaluate(finished, max_frames=11).settings.keyframes == 3
 
 
+@pytest.mark.parametrize(
+    ("predictions", "error", "told"),
+    [
+        ("run", TypeError, "predictions is a str, expected a list of paths"),
+        ([], ConfigError, "compare: needs label maps"),
+        ([np.zeros((2, 4, 4), np.uint8)], TypeError, "label maps are a ndarray, expected the path"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_words(predictions, error, told):
+    with pytest.raises(error, match=told):
+        compare(predictions)
+
+
+def test_an_unfinished_run_is_told_from_a_folder_without_images(tmp_path):
+    (tmp_path / "partial").mkdir()
+    with pytest.raises(SourceError, match=r"holds an unfinished run; .*--resume"):
+        evaluate(tmp_path)
+
+
 def test_a_part_of_a_video_is_judged_on_that_part(clip, tmp_path):
     config = {"source.start": 0.2, "source.end": 0.4, "output.overlay": False}
     tempseg.run(clip.video, tmp_path / "part", model=f"masks:{clip.masks}", config=config)

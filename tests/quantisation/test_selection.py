@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tempseg.api import quantize
 from tempseg.errors import SourceError
 from tempseg.quantisation import selection
 from tempseg.quantisation.selection import choose_frames, farthest_first, picked
@@ -25,6 +26,11 @@ class Shots:
         for index, level in enumerate(self._levels):
             self.read += 1
             yield Frame.from_image(np.full((18, 32, 3), level, np.uint8), index=index)
+
+
+def test_kinds_as_one_string_are_refused():
+    with pytest.raises(TypeError, match="kinds is the string 'int8', expected a list"):
+        quantize("street", calibrate="video.mp4", kinds="int8")
 
 
 def test_every_next_point_is_the_farthest_from_those_before():

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tempseg.errors import ModelError
-from tempseg.segmenters import PrecomputedSegmenter, SegmenterOptions
+from tempseg.segmenters import PrecomputedSegmenter, SegmenterOptions, open_segmenter
 from tempseg.types import Frame, Placement
 
 
@@ -33,6 +33,11 @@ def labels(segmenter: PrecomputedSegmenter, index: int) -> np.ndarray:
     found = segmenter.segment(frame(index)).labels
     assert found is not None
     return found
+
+
+def test_masks_without_a_folder_are_refused() -> None:
+    with pytest.raises(ModelError, match="masks: names no folder; give masks:FOLDER"):
+        open_segmenter("masks:")
 
 
 def test_frames_get_the_images_in_natural_order(tmp_path: Path) -> None:
