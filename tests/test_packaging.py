@@ -1,8 +1,9 @@
-"""What goes into a wheel."""
+"""What goes into a wheel and into a source distribution."""
 
 from __future__ import annotations
 
 import glob
+import re
 import tomllib
 from pathlib import Path
 
@@ -24,3 +25,15 @@ def test_every_file_of_the_package_that_is_no_module_is_packaged() -> None:
         if path.is_file() and path.suffix not in {".py", ".pyc", ".nbi", ".nbc"}
     }
     assert there == packaged
+
+
+def test_a_source_distribution_holds_what_the_readme_names() -> None:
+    manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+    held = {line.split()[1] for line in manifest if line.startswith("graft ")} | {"tempseg"}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    words = re.findall(r"[\w./-]+/[\w./-]*", readme)
+    named = {word.split("/")[0] for word in words if (ROOT / word).exists()} - {"", ".", ".."}
+    assert {"assets", "configs", "docs", "scripts"} <= named <= held
+    # Else files of `assets` that a source distribution holds would go into the wheel, too.
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["setuptools"]["include-package-data"] is False
