@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -421,3 +422,13 @@ def test_an_error_nobody_can_be_told_still_has_its_status(tmp_path, stderr):
         timeout=60,
     )
     assert done.returncode == 2
+
+
+def test_label_images_beyond_the_last_frame_are_told(clip, tmp_path, caplog):
+    config = {**CONFIG, "output.overlay": False, "output.report": False}
+    masks = shutil.copytree(clip / "labels", tmp_path / "labels")
+    tempseg.run(clip / "clip.mp4", tmp_path / "run", model=f"masks:{masks}", config=config)
+    assert "label images" not in caplog.text
+    shutil.copy(masks / "000.png", masks / "999.png")
+    tempseg.run(clip / "clip.mp4", tmp_path / "more", model=f"masks:{masks}", config=config)
+    assert "holds 31 label images, but the source 30 frames" in caplog.text

@@ -17,10 +17,12 @@ from tempseg.errors import (
     ModelSettingError,
     OutputError,
     RunError,
+    SourceError,
     TempsegError,
     is_full,
 )
 from tempseg.evaluation.classes import require_scorable
+from tempseg.label_images import list_images
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
 from tempseg.protocols import RunObserver, Segmenter
 from tempseg.runners.chunk_record import ChunkRecord
@@ -213,6 +215,23 @@ class _Run:
         finally:
             self._folder.close()
 
+    def _tell_of_masks_left(self, totals: Totals) -> None:
+        """Warn of label images beyond the last frame: those before may be of other frames too."""
+        config, model = self._plan.config, self._plan.config.segmenter.model or ""
+        if not model.startswith("masks:") or config.source.end is not None:
+            return
+        with contextlib.suppress(SourceError):
+            images = len(list_images(model.removeprefix("masks:")))
+            frames = self._plan.first_mask + totals.frames + totals.damaged
+            if images > frames:
+                _log.warning(
+                    "%s: holds %d label images, but the source %d frames; they are matched by "
+                    "order, so give one for each frame",
+                    model,
+                    images,
+                    frames,
+                )
+
     def _joined(
         self,
         executor: ChunkExecutor,
@@ -238,6 +257,7 @@ class _Run:
         self._check_source()
         assumptions = (*joined.joiner.assumptions, *self._assumptions(executor.info))
         totals = joined.joiner.totals(wall_s=self._earlier_s + time.perf_counter() - self._start)
+        self._tell_of_masks_left(totals)
         write_record(
             partial / "run.json",
             totals,
