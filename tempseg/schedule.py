@@ -68,6 +68,11 @@ class Decision:
     border: float = 0.0
     error: UInt8Array | None = None
 
+    @property
+    def frame(self) -> Frame:
+        """What it is about."""
+        return self.step.frame
+
 
 class Scheduler:
     """Turns steps into decisions, in order; asks the segmenter about keyframes.

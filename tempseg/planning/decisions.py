@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from tempseg.config import Config
 from tempseg.decisions import KeyframeReason
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FrameSource
-from tempseg.runners.chunks import ChunkPlan, seam_reason
+from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.local import AHEAD
+from tempseg.runners.one_reading import chunk_by_chunk
+from tempseg.schedule import Decision
 from tempseg.types import Frame, Placement, Prediction, SegmenterInfo
 
 __all__ = ["PlannedFrame", "decided_without_labels", "decisions"]
@@ -57,51 +59,23 @@ def decisions(source: FrameSource, plan: ChunkPlan) -> Iterator[PlannedFrame]:
     SourceError
         When the source turns out to hold no frame, or stops being readable.
     """
-    last: Frame | None = None
-    why: KeyframeReason | None = None
-    named = forced_frames(plan.config)
     try:
         with Prefetch(iter(source), name="decode", capacity=AHEAD) as frames:
-            reading = _Reading(frames)
-            for chunk in plan.chunks:
-                engine = build_engine(
-                    plan.config, _Placeholder(), forced=chunk.seams(plan.video.time_base)
-                )
-                end = chunk.part.end
-                with Prefetch(
-                    engine.steps(reading.until(end)), name="motion", capacity=AHEAD
-                ) as steps:
-                    for decision in chain.from_iterable(
-                        decided.decisions for decided in engine.decided(steps)
-                    ):
-                        frame, reason = decision.step.frame, decision.reason
-                        if end is not None and frame.pts >= end:
-                            # The next chunk's.
-                            taken = named.takes(frame, last)
-                            why = seam_reason(reason, decision.verdict, forced=taken)
-                            continue
-                        yield PlannedFrame(frame.index, frame.time_s, why or reason)
-                        last, why = frame, None
+
+            def work(chunk: Chunk, own: Iterator[Frame]) -> Generator[Decision, None, None]:
+                forced = chunk.seams(plan.video.time_base)
+                engine = build_engine(plan.config, _Placeholder(), forced=forced)
+                with Prefetch(engine.steps(own), name="motion", capacity=AHEAD) as steps:
+                    for decided in engine.decided(steps):
+                        yield from decided.decisions
+
+            told = chunk_by_chunk(frames, plan.chunks, work, named=forced_frames(plan.config))
+            with closing(told):
+                for decision, _ in told:
+                    frame = decision.frame
+                    yield PlannedFrame(frame.index, frame.time_s, decision.reason)
     finally:
         source.close()
-
-
-class _Reading:
-    """Frames in stretches, each of which ends with the frame that the next begins with."""
-
-    def __init__(self, frames: Iterator[Frame]) -> None:
-        self._frames = frames
-        self._held: Frame | None = None
-
-    def until(self, end: int | None) -> Iterator[Frame]:
-        """Yield the frames from the last stretch's end up to the first at or after a time."""
-        if self._held is not None:
-            yield self._held
-        for frame in self._frames:
-            self._held = frame
-            yield frame
-            if end is not None and frame.pts >= end:
-                return
 
 
 class _Placeholder:

@@ -49,11 +49,11 @@ class Chunk:
     def seams(self, time_base: Fraction) -> Forced:
         """Return the frames that are keyframes for its sake: its first, and the one that closes it.
 
-        The run's first frame is the policy's to decide on, as in a run of one chunk.
+        The run's first frame is the policy's to decide on, as in a run of one chunk. Told by their
+        times, which stay where a frame before them cannot be decoded.
         """
-        opening = frozenset({self.part.first_index} if self.number else ())
-        closing_s = () if self.part.end is None else (float(self.part.end * time_base),)
-        return Forced(opening, closing_s)
+        seams = (self.part.begin if self.number else None, self.part.end)
+        return Forced(times_s=tuple(float(pts * time_base) for pts in seams if pts is not None))
 
     @property
     def name(self) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from tempseg.build import build_engine, build_policy
+from tempseg.build import build_engine, build_policy, forced_frames
 from tempseg.config import Config
 from tempseg.decisions import Evidence, KeyframeReason
 from tempseg.protocols import KeyframePolicy, Segmenter, SpanJudge
+from tempseg.runners.chunks import Chunk
+from tempseg.runners.one_reading import chunk_by_chunk
+from tempseg.schedule import Decision
 from tempseg.tuning.recording import Recording
 from tempseg.tuning.replay import Keyframes
+from tempseg.types import Frame
 
 __all__ = ["Decisions", "KeyframesTaken"]
 
@@ -51,15 +55,24 @@ class KeyframesTaken:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trace:
-    """What an engine saw and did, frame by frame: evidence, and why a keyframe came."""
+class _Seen:
+    """What an engine saw of a frame, why it became a keyframe, and whether a chunk begins there."""
 
-    frames: Sequence[tuple[Evidence | None, KeyframeReason | None]]
+    evidence: Evidence | None
+    why: KeyframeReason | None
+    seam: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """What an engine saw and did, frame by frame."""
+
+    frames: Sequence[_Seen]
     shots: tuple[int, ...]
 
     @property
     def decided(self) -> KeyframesTaken:
-        reasons = enumerate(why for _, why in self.frames)
+        reasons = enumerate(seen.why for seen in self.frames)
         return KeyframesTaken(
             tuple((place, why.value) for place, why in reasons if why is not None), self.shots
         )
@@ -71,14 +84,16 @@ class _Trace:
         frame would therefore have seen the same to the end.
         """
         found: list[tuple[int, str]] = []
-        for place, (evidence, why) in enumerate(self.frames):
-            if why in _ANYHOW:
-                found.append((place, why.value))
+        for place, seen in enumerate(self.frames):
+            if seen.why in _ANYHOW:
+                found.append((place, seen.why.value))
                 continue
-            if evidence is None:
+            if seen.evidence is None:
                 return None
-            reason = policy.decide(evidence).reason
-            if (reason is None) != (why is None):
+            reason = policy.decide(seen.evidence).reason
+            if seen.seam:
+                reason = reason or KeyframeReason.CHUNK
+            elif (reason is None) != (seen.why is None):
                 return None
             if reason is not None:
                 found.append((place, reason.value))
@@ -127,12 +142,23 @@ class Decisions:
         return trace.decided
 
     def _traced(self, config: Config) -> _Trace:
-        recording = self._recording
-        engine = build_engine(recording.placed(config), self._segmenter, flow=recording.flow())
-        frames: list[tuple[Evidence | None, KeyframeReason | None]] = []
+        recording, flow = self._recording, self._recording.flow()
+        config = recording.placed(config)
+
+        def work(chunk: Chunk, frames: Iterator[Frame]) -> Generator[Decision, None, None]:
+            forced = chunk.seams(recording.video.time_base)
+            engine = build_engine(config, self._segmenter, flow=flow, forced=forced)
+            for decided in engine.decided(engine.steps(frames)):
+                yield from decided.decisions
+
+        seen: list[_Seen] = []
         shots: list[int] = []
-        for decided in engine.decided(engine.steps(recording.frames())):
-            for decision in decided.decisions:
-                shots += [len(frames)] if decision.opens else []
-                frames.append((decision.evidence, decision.reason))
-        return _Trace(frames, tuple(shots))
+        shot = -1
+        named = forced_frames(config)
+        for decision, seam in chunk_by_chunk(
+            recording.frames(), recording.chunks, work, named=named
+        ):
+            shots += [len(seen)] if decision.shot != shot else []
+            shot = decision.shot
+            seen.append(_Seen(decision.evidence, decision.reason, seam))
+        return _Trace(seen, tuple(shots))

@@ -26,6 +26,7 @@ from tempseg.locks import locked
 from tempseg.motion import Step, Stepper, working_size
 from tempseg.prefetch import Prefetch
 from tempseg.protocols import FlowEstimator, FrameSource, WorkObserver
+from tempseg.runners.chunks import Chunk, plan_run
 from tempseg.tuning.fingerprint import digest, source_fingerprint
 from tempseg.tuning.journal import Journal, JournalWriter, Layer
 from tempseg.tuning.sample import Piece
@@ -38,6 +39,7 @@ from tempseg.types import (
     UInt8Array,
     VideoInfo,
 )
+from tempseg.video import FramePart
 
 __all__ = [
     "FORMAT",
@@ -74,6 +76,8 @@ class Recording:
     first_index : int
         Number of its first frame in the part that a run of the source would take.
     journal : Journal
+    chunks : tuple of Chunk
+        That a run of it is cut into; a piece that was drawn is none's whole, and one chunk.
     """
 
     folder: Path
@@ -82,6 +86,7 @@ class Recording:
     video: VideoInfo
     first_index: int
     journal: Journal
+    chunks: tuple[Chunk, ...]
 
     def __len__(self) -> int:
         return len(self.journal.rows)
@@ -234,7 +239,7 @@ def record(
     ----------
     piece : Piece
     config : Config
-        Only `source` and `flow` matter.
+        Only `source`, `flow` and `run.chunk_s` matter.
     cache : Path
     before : int
         Frames of the source before the part that a run of it would take.
@@ -279,9 +284,16 @@ def record(
                 journal = Journal.read(folder, "frames", layers, told)
         if journal.end is None:
             raise OutputError(f"{folder}: cannot be read back; check the disk, or use --cache")
-        return Recording(folder, piece, own, video, skipped - before, journal)
+        chunks = _chunks(piece, config, frames=len(journal.rows))
+        return Recording(folder, piece, own, video, skipped - before, journal, chunks)
     finally:
         source.close()
+
+
+def _chunks(piece: Piece, config: Config, *, frames: int) -> tuple[Chunk, ...]:
+    if (piece.start, piece.end) == (config.source.start, config.source.end):
+        return plan_run(piece.spec, config).chunks
+    return (Chunk(0, FramePart(), frames),)
 
 
 @contextmanager

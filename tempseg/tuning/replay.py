@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
-from tempseg.build import build_engine
+from tempseg.build import build_engine, forced_frames
 from tempseg.config import Config
 from tempseg.protocols import Segmenter, StageTimer
+from tempseg.runners.chunks import Chunk
+from tempseg.runners.one_reading import chunk_by_chunk
 from tempseg.tuning.recording import Recording
-from tempseg.types import FrameResult
+from tempseg.types import Frame, FrameResult
 
 __all__ = ["Keyframes", "replay"]
 
@@ -24,13 +26,13 @@ def replay(
     first: int | None = None,
     timer: StageTimer | None = None,
 ) -> Iterator[FrameResult]:
-    """Yield what a run of this config gives, frame by frame.
+    """Yield what a run of this config gives, frame by frame and chunk by chunk.
 
     Parameters
     ----------
     recording : Recording
     config : Config
-        Its `flow` and `source` are those of the recording.
+        Its `flow`, `source` and `run.chunk_s` are those of the recording.
     segmenter : Segmenter
         Knows the answers; RGB there is none.
     first : int, optional
@@ -38,5 +40,15 @@ def replay(
     timer : StageTimer, optional
     """
     config = recording.placed(config)
-    engine = build_engine(config, segmenter, flow=recording.flow(), timer=timer)
-    yield from engine.results(recording.frames(first=first))
+    flow = recording.flow()
+
+    def work(chunk: Chunk, frames: Iterator[Frame]) -> Generator[FrameResult, None, None]:
+        forced = chunk.seams(recording.video.time_base)
+        engine = build_engine(config, segmenter, flow=flow, timer=timer, forced=forced)
+        yield from engine.results(frames)
+
+    named = forced_frames(config)
+    for result, _ in chunk_by_chunk(
+        recording.frames(first=first), recording.chunks, work, named=named
+    ):
+        yield result

@@ -63,7 +63,7 @@ def studies_of(
     ----------
     sources : sequence of str
     config : Config
-        Its model, `flow` and `source` are those of every config that is tried.
+        Its model, `flow`, `source` and `run` are those of every config that is tried.
     cache : Path
         What is there already is used; what is made now is kept there.
     sample : int
