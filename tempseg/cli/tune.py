@@ -202,6 +202,8 @@ def _closing(tuning: Tuning, out: Path) -> Table:
         f"{notes.tried} configs, {notes.distinct} of them distinct, {len(tuning.measured)} "
         f"measured on all {notes.frames} frames, in {notes.wall_s:.0f} s",
     )
+    if tuning.by_truth:
+        table.add_row("truth", f"there is one for {notes.true_frames} of these frames")
     table.add_row("model", f"asked {notes.calls} times; the rest was known")
     table.add_row("cache", escape(notes.cache))
     table.add_row("results", escape(str(out)))

@@ -11,7 +11,7 @@ from tempseg.outputs.record import (
     write_record,
 )
 from tempseg.outputs.staging import CHUNKS, RunFolder, new_folder
-from tempseg.outputs.stats import FrameTableSink, verdict_cells
+from tempseg.outputs.stats import FrameTableSink, verdict_cells, written_time
 
 __all__ = [
     "CHUNKS",
@@ -28,4 +28,5 @@ __all__ = [
     "read_totals",
     "verdict_cells",
     "write_record",
+    "written_time",
 ]

@@ -12,9 +12,14 @@ from tempseg.decisions import Evidence
 from tempseg.errors import OutputError
 from tempseg.types import FrameResult
 
-__all__ = ["FrameTableSink", "verdict_cells"]
+__all__ = ["FrameTableSink", "verdict_cells", "written_time"]
 
 EVIDENCE = tuple(field.name for field in fields(Evidence))
+
+
+def written_time(time_s: float) -> str:
+    """Return a time in seconds as a row tells it."""
+    return f"{time_s:.6f}"
 
 
 def verdict_cells(result: FrameResult) -> list[str]:
@@ -70,7 +75,7 @@ class FrameTableSink:
         self._row(
             [
                 result.frame.index,
-                f"{result.frame.time_s:.6f}",
+                written_time(result.frame.time_s),
                 result.origin.value,
                 result.reason.value if result.reason else "",
                 result.shot,

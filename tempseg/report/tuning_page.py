@@ -17,6 +17,7 @@ from tempseg.report.tables import columns_table
 
 if TYPE_CHECKING:
     from tempseg.tuning import Tuning
+    from tempseg.tuning.results import TuningNotes
     from tempseg.tuning.search import Measured
 
 __all__ = ["write_tuning"]
@@ -140,13 +141,19 @@ def _run(tuning: Tuning) -> Markup:
     return element("p", "Run it: ", element("code", told), class_="note")
 
 
+def _truth(notes: TuningNotes) -> str:
+    if not notes.truth:
+        return "none"
+    return f"{', '.join(notes.truth)}, for {notes.true_frames} of {notes.frames} frames"
+
+
 def _notes(tuning: Tuning) -> Markup:
     notes, stages = tuning.notes, tuning.stages
     rows = [
         ("sources", [", ".join(notes.sources)]),
         ("parts", [", ".join(notes.pieces)]),
         ("model", [notes.model]),
-        ("truth", [", ".join(notes.truth) or "none"]),
+        ("truth", [_truth(notes)]),
         ("asked the model", [f"{notes.calls} times; the rest was known"]),
         ("took", [f"{notes.wall_s:.0f} s"]),
         (

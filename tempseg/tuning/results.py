@@ -66,6 +66,8 @@ class TuningNotes:
     cache : str
         Where recordings and answers are kept.
     truth : tuple of str
+    true_frames : int
+        Frames of those that were recorded for which there is a truth.
     seed : int
     command : tuple of str
     """
@@ -81,6 +83,7 @@ class TuningNotes:
     wall_s: float
     cache: str
     truth: tuple[str, ...] = ()
+    true_frames: int = 0
     seed: int = 0
     command: tuple[str, ...] = ()
 
@@ -146,6 +149,7 @@ class Tuning:
             "sources": list(notes.sources),
             "model": notes.model,
             "truth": list(notes.truth),
+            "truth_frames": notes.true_frames,
             "pieces": list(notes.pieces),
             "frames": notes.frames,
             "seed": notes.seed,

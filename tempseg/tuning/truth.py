@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +16,7 @@ from tempseg.evaluation.alignment import align
 from tempseg.evaluation.classes import Classes, IdReader, agree_on_classes
 from tempseg.evaluation.inputs import LabelSequence, open_labels
 from tempseg.evaluation.mapping import ClassMapping, load_mapping
+from tempseg.outputs import written_time
 from tempseg.tuning.recording import Recording
 from tempseg.types import LabelArray, SegmenterInfo
 from tempseg.video import image_files
@@ -107,6 +109,7 @@ def open_truth(
     *,
     frames: int,
     before: int,
+    start_s: float | None,
 ) -> list[Truth]:
     """Return what is true of each recording of a source.
 
@@ -120,6 +123,8 @@ def open_truth(
         Frames of the part of the source that they are drawn from.
     before : int
         Frames of the source before that part.
+    start_s : float or None
+        Where that part begins; none for where the source does.
 
     Raises
     ------
@@ -147,18 +152,28 @@ def open_truth(
         own, sequence, None, asked=request.classes, mapping=mapping, truth_mapping=truth_mapping
     )
     reader = IdReader(sequence, classes, mapping=truth_mapping)
-    matched = align(
-        own,
-        sequence,
-        names=_names(first.piece.spec, before, frames),
-        every=request.every,
-        offset=request.offset,
-    )
-    places = dict(zip(matched.frames, matched.places, strict=True))
+    by_time = _times(sequence, request, start_s)
+    places: dict[int, int] = {}
+    if by_time is None:
+        matched = align(
+            own,
+            sequence,
+            names=_names(first.piece.spec, before, frames),
+            every=request.every,
+            offset=request.offset,
+            # Runs of other parts go by time: one that is asked about is of this one.
+            before=lambda _: before,
+        )
+        places = dict(zip(matched.frames, matched.places, strict=True))
     found = []
     for recording in recordings:
-        first_index, rows = recording.first_index, enumerate(recording.journal.rows)
-        known = {place: places.get(first_index + row["index"]) for place, row in rows}
+        first_index, tick_s = recording.first_index, recording.video.time_base
+        known = {
+            place: places.get(first_index + row["index"])
+            if by_time is None
+            else by_time.get(_written_s(row["pts"] * tick_s))
+            for place, row in enumerate(recording.journal.rows)
+        }
         wanted = [(place, at) for place, at in known.items() if at is not None]
         read = sequence.maps.read([at for _, at in wanted])
         maps = {
@@ -172,6 +187,23 @@ def open_truth(
             f"{first.piece.spec}; enlarge --sample, or take all frames by --sample 0"
         )
     return found
+
+
+def _times(
+    sequence: LabelSequence, request: TruthRequest, start_s: float | None
+) -> dict[float, int] | None:
+    """Return the place of each map by its time, where the truth is a run of another part."""
+    run = sequence.run
+    if run is None or request.every is not None or request.offset:
+        return None
+    if (run.start_s or 0.0) == (start_s or 0.0):
+        return None
+    return {time_s: place for place, time_s in enumerate(run.times_s)}
+
+
+def _written_s(time_s: Fraction) -> float:
+    """Return a time as a run's table holds it."""
+    return float(written_time(float(time_s)))
 
 
 def _names(spec: str, before: int, frames: int) -> tuple[str, ...] | None:

@@ -23,6 +23,7 @@ from tempseg.tuning.search import IN_FULL, Measured, Search, search
 from tempseg.tuning.space import trials
 from tempseg.tuning.targets import Target, parse_target
 from tempseg.tuning.truth import TruthRequest, open_truth
+from tempseg.video import survey
 from tempseg.zoo import cache_folder
 
 __all__ = ["SAMPLE_FRAMES", "TARGET", "choose", "default_cache", "studies_of", "tune_config"]
@@ -40,6 +41,7 @@ class _Taken:
     recordings: list[Recording]
     frames: int
     before: int
+    start_s: float | None
 
 
 def default_cache() -> Path:
@@ -97,6 +99,7 @@ def studies_of(
             materials[0].segmenter.info,
             frames=taken.frames,
             before=taken.before,
+            start_s=taken.start_s,
         )
         found += [Study(m, t) for m, t in zip(materials, true, strict=True)]
     classes = {study.truth.classes.class_set.names for study in found if study.truth is not None}
@@ -146,10 +149,12 @@ def _taken(
     try:
         video = source.info
         before = source.count_before() if config.source.start is not None else 0
+        pieces = draw_pieces(spec, video, config, frames=sample, seed=seed)
+        whole = pieces == [Piece(spec, config.source.start, config.source.end)]
+        # By their packets: of a variable rate, length times rate is an estimate.
+        frames = 0 if whole else survey(source, apart_s=0).frames
     finally:
         source.close()
-    pieces = draw_pieces(spec, video, config, frames=sample, seed=seed)
-    whole = pieces == [Piece(spec, config.source.start, config.source.end)]
     recordings = []
     for piece in pieces:
         try:
@@ -163,8 +168,9 @@ def _taken(
             f"{spec}: its frames come so unevenly that none lies where pieces were drawn; try "
             "another --seed, or take all frames with --sample 0"
         )
-    frames = recordings[0].journal.rows[-1]["index"] + 1 if whole else video.frame_count or 0
-    return _Taken(recordings, frames, before)
+    if whole:
+        frames = recordings[0].journal.rows[-1]["index"] + 1
+    return _Taken(recordings, frames, before, video.start_s)
 
 
 def choose(
@@ -295,6 +301,7 @@ def tune_config(
             wall_s=time.perf_counter() - started,
             cache=str(cache),
             truth=tuple(str(request.path) for request in truths),
+            true_frames=sum(len(study.truth.maps) for study in studies if study.truth is not None),
             seed=seed,
             command=tuple(command),
         ),
