@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tempseg.errors import ModelError, OutputError
 from tempseg.kernels import carry
 from tempseg.protocols import Segmenter
+from tempseg.runners.sealed import read_sealed, write_sealed
 from tempseg.types import (
     FloatArray,
     Frame,
@@ -160,9 +161,13 @@ class AnswerStore:
 
     def note(self, name: str) -> Any:
         """Return what was kept under a name beside the answers; none where nothing whole was."""
+        file = self.folder / f"{name}.json"
         try:
-            return json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return read_sealed(file)["value"]
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError):
+            _log.warning("%s: is damaged, or holds no checksum yet; it is made anew", file)
             return None
 
     def keep_note(self, name: str, value: object) -> None:
@@ -170,7 +175,7 @@ class AnswerStore:
         file = self.folder / f"{name}.json"
         unfinished = file.with_suffix(".partial")
         with contextlib.suppress(OSError):
-            unfinished.write_text(json.dumps(value), encoding="utf-8")
+            write_sealed(unfinished, {"value": value})
             unfinished.replace(file)
 
 

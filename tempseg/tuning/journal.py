@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from tempseg.errors import OutputError
 
 __all__ = ["Journal", "JournalWriter", "Layer"]
+
+_SEAL = "seal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +78,32 @@ class Journal:
     def read(
         cls, folder: Path, name: str, layers: Sequence[Layer], head: Mapping[str, Any]
     ) -> Journal:
-        """Return as much as is whole: every array is checked against its checksum.
+        """Return as much as is whole: every line and every array is checked against its checksum.
 
         A journal of another head, or none, vouches for nothing.
         """
         nothing = cls(folder, name, layers, head, [], None)
         try:
-            lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+            lines = (folder / f"{name}.jsonl").read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
             return nothing
-        except (OSError, UnicodeDecodeError):
-            return cls(folder, name, layers, head, [], None, damaged=True)
-        entries = list(map(_entry, lines))
+        except OSError:
+            return replace(nothing, damaged=True)
+        entries = [_entry(line, number) for number, line in enumerate(lines)]
         if not entries or entries[0] != {"head": dict(head)}:
-            return cls(folder, name, layers, head, [], None, damaged=bool(entries))
-        told = [entry for entry in entries[1:] if entry is not None]
-        rows = [entry["row"] for entry in told if "row" in entry]
+            return replace(nothing, damaged=bool(entries))
+        rows: list[dict[str, Any]] = []
+        for entry in entries[1:]:
+            if entry is None or "row" not in entry:
+                break
+            rows.append(entry["row"])
+        after = entries[1 + len(rows) :]
         whole = min([len(rows)] + [_whole(layer, folder, name, rows) for layer in layers])
-        end = told[-1].get("end") if told else None
+        end = after[0].get("end") if len(after) == 1 and after[0] else None
         # A last line cut short is the mark of an interruption, not of damage.
-        broken = whole < len(rows) and end is not None
-        complete = whole == len(rows) and None not in entries
+        cut_short = not lines[-1].endswith(b"\n")
+        broken = whole < len(rows) if end is not None else bool(after[: -1 if cut_short else None])
+        complete = whole == len(rows)
         return cls(folder, name, layers, head, rows[:whole], end if complete else None, broken)
 
     def array(self, layer: str) -> NDArray[Any]:
@@ -108,12 +115,27 @@ class Journal:
         return np.memmap(found.file(self.folder, self.name), found.dtype, "r", shape=shape)
 
 
-def _entry(line: str) -> dict[str, Any] | None:
+def _line(entry: Mapping[str, object], number: int) -> str:
+    """Return an entry as the line of this number, with a checksum that vouches for it there only.
+
+    So the last line vouches for the number of rows before it.
+    """
+    return json.dumps({**entry, _SEAL: _seal(entry, number)}) + "\n"
+
+
+def _entry(line: bytes, number: int) -> dict[str, Any] | None:
+    """Return what was written as a line of this number; none where it is not what was written."""
     try:
         found = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    if not isinstance(found, dict) or found.pop(_SEAL, None) != _seal(found, number):
+        return None
+    return found
+
+
+def _seal(entry: Mapping[str, object], number: int) -> int:
+    return zlib.crc32(json.dumps(entry).encode(), number)
 
 
 def _whole(layer: Layer, folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -123,7 +145,7 @@ def _whole(layer: Layer, folder: Path, name: str, rows: Sequence[Mapping[str, An
             for number, row in enumerate(rows):
                 if zlib.crc32(file.read(layer.nbytes)) != row["crc"].get(layer.name):
                     return number
-    except (OSError, KeyError, AttributeError):
+    except OSError:
         return 0
     return len(rows)
 
@@ -143,6 +165,7 @@ class JournalWriter:
         self._journal = journal
         self._files: dict[str, IO[bytes]] = {}
         self._log: IO[str] | None = None
+        self._lines = 0
 
     def __enter__(self) -> JournalWriter:
         journal = self._journal
@@ -151,13 +174,13 @@ class JournalWriter:
             path = journal.folder / f"{journal.name}.jsonl"
             lines = [{"head": dict(journal.head)}, *({"row": row} for row in journal.rows)]
             unfinished = path.with_name(f".{path.name}.partial")
-            unfinished.write_text("".join(json.dumps(line) + "\n" for line in lines))
+            unfinished.write_text("".join(_line(one, number) for number, one in enumerate(lines)))
             for layer in journal.layers:
                 file = layer.file(journal.folder, journal.name).open("ab")
                 self._files[layer.name] = file
                 file.truncate(len(journal.rows) * layer.nbytes)
             unfinished.replace(path)
-            self._log = path.open("a", encoding="utf-8")
+            self._log, self._lines = path.open("a", encoding="utf-8"), len(lines)
         except OSError as error:
             self._close()
             raise self._failure(error) from error
@@ -208,10 +231,11 @@ class JournalWriter:
         except OSError as error:
             raise self._failure(error) from error
 
-    def _tell(self, line: object) -> None:
+    def _tell(self, entry: Mapping[str, object]) -> None:
         assert self._log is not None
-        self._log.write(json.dumps(line) + "\n")
+        self._log.write(_line(entry, self._lines))
         self._log.flush()
+        self._lines += 1
 
     def _close(self) -> None:
         files: list[IO[bytes] | IO[str]] = list(self._files.values())

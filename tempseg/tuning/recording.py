@@ -275,7 +275,10 @@ def record(
         with alone_with(folder):
             journal = Journal.read(folder, "frames", layers, told)
             if journal.damaged:
-                _log.warning("%s: is damaged; what is not whole is recorded anew", folder)
+                _log.warning(
+                    "%s: is damaged, or holds no checksums yet; what is not whole is recorded anew",
+                    folder,
+                )
             if journal.end is None or not journal.rows:
                 if observer is not None:
                     observer.begin(f"record {Path(piece.spec).name}", video.frame_count or 0)

@@ -250,7 +250,10 @@ def _judge(
     told = {"format": FORMAT, "judge": _described()}
     journal = Journal.read(recording.folder, "judged", layers, told)
     if journal.damaged:
-        _log.warning("%s: is damaged; what is not whole is judged anew", recording.folder)
+        _log.warning(
+            "%s: is damaged, or holds no checksums yet; what is not whole is judged anew",
+            recording.folder,
+        )
     known = store.note("floor")
     if journal.end is not None and isinstance(known, list) and len(known) == len(recording):
         return journal, tuple(math.nan if value is None else value for value in known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import namedtuple
 
@@ -258,3 +259,72 @@ def test_a_judged_motion_that_is_damaged_is_judged_anew(source, tmp_path, caplog
     assert "is damaged" in caplog.text
     assert np.array_equal(np.array(again.material.forward(4)), before, equal_nan=True)
     assert again.material.judged.end is not None
+
+
+def written(folder, rows=3):
+    """Write a journal of frames that are all alike; return its path and its layers."""
+    layers = [Layer("a", np.dtype(np.uint8), (3,))]
+    with JournalWriter(Journal.read(folder, "j", layers, {"v": 1})) as writer:
+        for value in range(rows):
+            writer.add({"a": np.full(3, 7, np.uint8)}, value=value)
+        writer.finish(damaged=0)
+    return folder / "j.jsonl", layers
+
+
+def test_no_flipped_bit_changes_what_a_journal_tells(tmp_path):
+    path, layers = written(tmp_path, rows=1)
+    good = path.read_bytes()
+    for place in range(len(good)):
+        for bit in range(8):
+            bad = bytearray(good)
+            bad[place] ^= 1 << bit
+            path.write_bytes(bad)
+            found = Journal.read(tmp_path, "j", layers, {"v": 1})
+            assert [row["value"] for row in found.rows] == list(range(len(found.rows)))
+            assert found.end is None or (found.end == {"damaged": 0} and len(found.rows) == 1)
+
+
+@pytest.mark.parametrize(("line", "kept"), [(0, 0), (1, 0), (2, 1), (3, 2)])
+def test_a_journal_that_lacks_a_line_is_trusted_up_to_there(tmp_path, line, kept):
+    path, layers = written(tmp_path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:line] + lines[line + 1 :]))
+    found = Journal.read(tmp_path, "j", layers, {"v": 1})
+    assert len(found.rows) == kept
+    assert found.end is None
+    assert found.damaged
+
+
+def test_a_journal_without_checksums_of_its_lines_vouches_for_nothing(tmp_path):
+    path, layers = written(tmp_path)
+    path.write_text(re.sub(r', "seal": \d+', "", path.read_text()))
+    found = Journal.read(tmp_path, "j", layers, {"v": 1})
+    assert not found.rows
+    assert found.damaged
+
+
+DAMAGE = {
+    "floor.json": (r"0\.\d", "0.1"),
+    "judged.jsonl": (r'"change": 0\.\d', '"change": 0.9'),
+    "frames.jsonl": (r'"pts": \d', '"pts": 9'),
+}
+
+
+@pytest.mark.parametrize("file", DAMAGE)
+def test_changed_figures_in_the_cache_are_told_and_made_anew(source, tmp_path, caplog, file, asked):
+    (first,) = studies_of([source], street(), cache=tmp_path)
+    (path,) = tmp_path.rglob(file)
+    good = path.read_text()
+    pattern, other = DAMAGE[file]
+    begin = len(good) // 2
+    path.write_text(good[:begin] + re.sub(pattern, other, good[begin:], count=1))
+    assert path.read_text() != good
+    (again,) = studies_of([source], street(), cache=tmp_path)
+    assert "is damaged, or holds no checksum" in caplog.text
+    assert again.material.floor_pairs[1:] == first.material.floor_pairs[1:]
+    assert again.material.cuts == first.material.cuts
+    assert_same(first.material.recording, again.material.recording)
+    assert asked == list(range(10))
+    caplog.clear()
+    studies_of([source], street(), cache=tmp_path)
+    assert not caplog.text
