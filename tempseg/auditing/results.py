@@ -98,9 +98,11 @@ class Audit:
             return f"{told}; its noise floor could not be told"
         floor = f"the segmenter's noise floor of {self.floor.mean:.3f}"
         gap = _interval(self.difference, exact=self.complete, sign=True)
-        if self.verdict == "within":
+        level = abs(self.difference.mean) < 0.0005
+        # Where every frame was asked about, nothing is left to chance.
+        if self.verdict == "within" and not (self.complete and level):
             return f"{told} is within {floor}: the difference of {gap} may be chance"
-        if abs(self.difference.mean) < 0.0005:
+        if level:
             return f"{told} is at {floor}"
         return f"{told} is {self.verdict} {floor} by {gap}"
 

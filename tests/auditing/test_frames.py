@@ -243,6 +243,11 @@ def test_the_verdict_needs_all_of_the_interval_on_one_side(gap, verdict):
             "fidelity 0.900 is below the segmenter's noise floor of 0.800 by 0.001",
         ),
         (
+            (0.0, 0.0, 0.0),
+            1,
+            "fidelity 0.900 is at the segmenter's noise floor of 0.800",
+        ),
+        (
             (math.nan, math.nan, math.nan),
             90,
             "fidelity 0.900 (95 %: 0.890 to 0.910); its noise floor could not be told",
