@@ -153,7 +153,7 @@ def _panel(
     xs = _axis([cost for _, cost in known], LEFT, WIDTH - RIGHT, log=True)
     levels = [m.quality(truth=truth) for m, _ in known]
     shows_floor = not truth and not math.isnan(tuning.floor)
-    ys = _axis([*levels, *([tuning.floor] if shows_floor else [])], HEIGHT - BOTTOM, TOP)
+    ys = _axis([*levels, *([tuning.floor] if shows_floor else [])], HEIGHT - BOTTOM, TOP, most=1.0)
     cost_of = {id(m): cost for m, cost in known}
 
     def place(m: Measured) -> tuple[float, float]:
@@ -174,7 +174,7 @@ def _panel(
     best = pareto([(cost_of[id(m)], m.quality(truth=truth)) for m in interval])
     drawn = [m for m in front if id(m) in cost_of]
     lines = {"interval": [interval[i] for i in best], "front": drawn}
-    apart = list(map(id, lines["interval"])) != list(map(id, drawn))
+    apart = bool(interval) and list(map(id, lines["interval"])) != list(map(id, drawn))
     for kind, ordered in lines.items():
         points = [place(m) for m in ordered]
         parts.append(
@@ -219,12 +219,19 @@ def _told(m: Measured, tuning: Tuning) -> Markup:
     return element("title", told + (f", mIoU {figures.miou:.3f}" if tuning.by_truth else ""))
 
 
-def _axis(values: Sequence[float], begins: float, ends: float, *, log: bool = False) -> _Axis:
+def _axis(
+    values: Sequence[float],
+    begins: float,
+    ends: float,
+    *,
+    log: bool = False,
+    most: float = math.inf,
+) -> _Axis:
     low, high = min(values, default=0.0), max(values, default=1.0)
     if log:
         return _Axis(max(low, 1e-3) / 1.12, max(high, 1e-3) * 1.12, begins, ends, log=True)
     pad = max(0.06 * (high - low), 0.005)
-    return _Axis(low - pad, high + pad, begins, ends)
+    return _Axis(low - pad, min(high + pad, most), begins, ends)
 
 
 def _frame(xs: _Axis, ys: _Axis, *, axis: str, title: str) -> list[Markup]:

@@ -11,6 +11,7 @@ import pytest
 
 from tempseg.config import load_config
 from tempseg.errors import SourceError
+from tempseg.report.front_picture import TOP, front_svg
 from tempseg.tuning import studies_of
 from tempseg.tuning.cost import Carrying, StageMs
 from tempseg.tuning.results import Choice, Tuning, TuningNotes, best_toml, choose_among
@@ -236,3 +237,20 @@ def test_a_measured_config_has_a_speed():
 @pytest.mark.parametrize(("text", "value"), [("floor-100", -1.0), ("floor+100", 1.0)])
 def test_a_fidelity_may_lie_as_far_from_the_floor_as_there_are_points(text, value):
     assert parse_target(f"fidelity={text}").value == value
+
+
+def _by_interval(one):
+    return replace(one, trial=replace(one.trial, keys={"keyframe.policy": "interval"}))
+
+
+def test_the_picture_names_the_policy_interval_only_where_it_was_tried():
+    told = "best of policy interval"
+    assert told not in front_svg(_tuning(SLOW_BUT_FEW, FAST_BUT_MANY))
+    worse = _by_interval(measured("interval 8", 0.06, 0.7))
+    assert told in front_svg(_tuning(SLOW_BUT_FEW, worse))
+    assert told not in front_svg(_tuning(_by_interval(SLOW_BUT_FEW)))
+
+
+def test_the_axis_of_quality_ends_at_1():
+    picture = front_svg(_tuning(measured("all agree", 0.04, 1.0), floor=1.0))
+    assert f'cy="{TOP}.0" r="8"' in picture or f'cy="{TOP}" r="8"' in picture
