@@ -13,7 +13,10 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-__all__ = ["demuxed", "is_address", "may_restart", "open_input", "tells_decoding_times"]
+__all__ = [
+    *("demuxed", "guesses_times", "is_address", "may_restart", "open_input"),
+    "tells_decoding_times",
+]
 
 # FFmpeg would take a transport stream's clock that starts again, more than a minute before it first
 # did, for one that ran over: 26 hours are added to all that follows. And `%03d` in the name of an
@@ -55,6 +58,15 @@ def tells_decoding_times(container: InputContainer) -> bool:
     FFmpeg finds that out for MPEG-4 and MPEG-2, but not for H.264.
     """
     return container.format.name == "avi"
+
+
+def guesses_times(container: InputContainer) -> bool:
+    """Tell whether times of frames after a seek may be others than when all is read.
+
+    MPEG program streams tell the times of some frames alone; FFmpeg guesses the rest from those
+    before.
+    """
+    return container.format.name == "mpeg"
 
 
 def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:

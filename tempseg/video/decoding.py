@@ -17,7 +17,13 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tempseg.errors import SourceError
-from tempseg.video.container import demuxed, may_restart, open_input, tells_decoding_times
+from tempseg.video.container import (
+    demuxed,
+    guesses_times,
+    may_restart,
+    open_input,
+    tells_decoding_times,
+)
 from tempseg.video.reorder import in_order
 
 __all__ = ["PtsRange", "VideoDecoder"]
@@ -92,6 +98,11 @@ class VideoDecoder:
             return self._container.duration / av.time_base
         return None
 
+    @property
+    def seeks(self) -> bool:
+        """Whether frames are sought; else all before them are read, to give them their times."""
+        return not guesses_times(self._container)
+
     def close(self) -> None:
         """Close the file; safe to call twice."""
         self._container.close()
@@ -105,8 +116,8 @@ class VideoDecoder:
         what is read is not of a later pass.
         """
         assert self.stream.time_base is not None
-        limit = self._reached_at(pts) if first_pass else None
-        for margin_s in _SEEK_MARGINS_S:
+        limit = self._reached_at(pts) if first_pass and self.seeks else None
+        for margin_s in _SEEK_MARGINS_S if self.seeks else ():
             self.damaged = 0
             back = pts - int(margin_s / self.stream.time_base)
             self._landed = None

@@ -55,7 +55,7 @@ class Survey:
     bytes_read : int
         Their size.
     doubt : str
-        Why there are no points, where something is wrong; else empty.
+        Why there are no points, where the file is to blame; else empty.
     """
 
     points: tuple[SeekPoint, ...]
@@ -102,7 +102,8 @@ def survey(source: FrameSource, *, apart_s: float) -> Survey:
 def _surveyed(path: str, wanted: PtsRange, apart: Fraction) -> Survey:
     decoder = VideoDecoder(path)
     try:
-        scan = _Scan(decoder.stream, wanted, apart)
+        doubt = "" if decoder.seeks else "a seek would give its frames other times"
+        scan = _Scan(decoder.stream, wanted, apart, doubt=doubt)
         for packet in decoder.packets_from(wanted.start):
             if not scan.take(packet):
                 break
@@ -114,13 +115,15 @@ def _surveyed(path: str, wanted: PtsRange, apart: Fraction) -> Survey:
 class _Scan:
     """Goes through packets in the order of decoding."""
 
-    def __init__(self, stream: VideoStream, wanted: PtsRange, apart: Fraction) -> None:
+    def __init__(
+        self, stream: VideoStream, wanted: PtsRange, apart: Fraction, *, doubt: str
+    ) -> None:
         self._stream, self._wanted, self._apart = stream, wanted, apart
         self._digest = hashlib.sha256()
         self._bytes = 0
         self._frames = 0
         self._beyond = 0
-        self._doubt = ""
+        self._doubt = doubt
         self._points: list[SeekPoint] = []
         self._last: int | None = None
         # Times since the last seek point, and that point's own: what is presented before it

@@ -296,6 +296,15 @@ def test_frames_of_an_avi_keep_their_times_in_a_part(tmp_path, options):
         assert part == whole[round(start * 25) :]
 
 
+def test_a_part_of_a_program_stream_is_what_the_whole_has_there(tmp_path):
+    options = {"bf": "2", "g": "8"}
+    clip = str(write_clip(tmp_path / "a.mpg", range(40), codec="mpeg2video", options=options))
+    whole = [(frame.pts, frame.luma.tobytes()) for frame in open_source(clip)]
+    for start in (0.36, 0.72, 1.2):
+        part = [(frame.pts, frame.luma.tobytes()) for frame in open_source(clip, start=start)]
+        assert part == whole[round(start * 25) :]
+
+
 def test_lost_frames_of_an_avi_leave_the_times_of_the_rest(tmp_path):
     options = {"preset": "ultrafast", "b-adapt": "0", "bf": "3", "g": "12"}
     clip = write_clip(tmp_path / "a.avi", range(60), options=options)

@@ -100,6 +100,13 @@ def test_repeated_and_missing_times_are_doubted(tmp_path):
     assert "timestamp" in found.doubt
 
 
+def test_program_streams_are_not_sought_in(tmp_path):
+    clip = write_clip(tmp_path / "a.mpg", range(40), codec="mpeg2video", options={"g": "8"})
+    found = _survey(clip)
+    assert (found.points, found.frames) == ((), 40)
+    assert "a seek" in found.doubt
+
+
 def test_points_are_as_far_apart_as_asked_for_and_none_for_zero(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", range(60), options=_options())
     assert [point.before for point in _survey(clip, 0.5).points] == [20, 40]
