@@ -20,6 +20,7 @@ from tempseg.cli.probe import probe_command
 from tempseg.cli.quantize import quantize_command
 from tempseg.cli.report import report_command
 from tempseg.cli.run import RunCommand, run_command
+from tempseg.cli.stderr import keep_its_number, say
 from tempseg.cli.stdout import take_any_text
 from tempseg.cli.tune import tune_command
 from tempseg.errors import ModelTimeoutError, RunError, TempsegError
@@ -122,11 +123,12 @@ class _ToStderr(logging.Handler):
     """Writes to what stderr is now: a progress bar makes room for it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"{self.format(record)}\n")
+        say(self.format(record))
 
 
 def main() -> None:
     """Run the command line; errors become one line on stderr and an exit status."""
+    keep_its_number()
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[_ToStderr()]
     )

@@ -9,6 +9,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import NoReturn
 
+from tempseg.cli.stderr import say
+
 __all__ = ["fail", "leave_at_once_where_a_model_hangs"]
 
 _GRACE_S = 0.1
@@ -16,10 +18,7 @@ _GRACE_S = 0.1
 
 def fail(message: str, *, status: int) -> NoReturn:
     """Say why on one line of stderr and exit."""
-    line = " ".join(message.split())
-    # Closed, or on a full disk: the status tells.
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"error: {line}\n")
+    say(f"error: {' '.join(message.split())}")
     raise SystemExit(status)
 
 
@@ -39,6 +38,6 @@ def leave_at_once_where_a_model_hangs(status: int, earlier: Collection[threading
         thread.join(_GRACE_S)
     if any(thread.is_alive() for thread in left):
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         os._exit(status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tempseg.cli.options import Debug
+from tempseg.cli.stderr import say
 
 if TYPE_CHECKING:
     from tempseg.zoo import ZooEntry, ZooFile
@@ -152,7 +152,7 @@ class TransferBar:
         if self._tells:
             size = "" if total is None else f", {total / 1e6:.1f} MB"
             begun = f", from byte {done} on" if done else ""
-            sys.stderr.write(f"{self._name}: downloading {address}{size}{begun}\n")
+            say(f"{self._name}: downloading {address}{size}{begun}")
         self._bar.update(self._task, completed=done, total=total, visible=True)
 
     def advance(self, count: int) -> None:

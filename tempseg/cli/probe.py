@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tempseg.cli.options import Debug
+from tempseg.cli.stderr import say
 from tempseg.cli.stdout import console
 from tempseg.errors import OutputError
 
@@ -168,4 +168,4 @@ def _write_json(path: Path, found: Probe) -> None:
 
 def _say(text: str, *, quiet: bool) -> None:
     if not quiet:
-        sys.stderr.write(f"{text}\n")
+        say(text)

@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
 from tempseg.cli.options import ConfigFile, Debug, End, Model, Settings, Start
+from tempseg.cli.stderr import say
 from tempseg.cli.stdout import console
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ class _Request:
         ):
             outcomes.append(outcome)
             if outcome.error is not None:
-                sys.stderr.write(f"error: {' '.join(str(outcome.error).split())}\n")
+                say(f"error: {' '.join(str(outcome.error).split())}")
         if not self._quiet:
             self._print(summary_table(outcomes))
         failed = sum(outcome.error is not None for outcome in outcomes)

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -159,7 +160,8 @@ def main() -> None:
     threading.Thread(target=line.listen, name="tempseg-line", daemon=True).start()
     serve(line, setup, Site())
     # Threads of model runtimes may still run; nothing of theirs is to be kept.
-    sys.stderr.flush()
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.flush()
     os._exit(0)
 
 

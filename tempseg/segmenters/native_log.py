@@ -41,7 +41,8 @@ def quiet_native_log(*, everything: bool = False) -> Iterator[None]:
         try:
             yield
         finally:
-            if sys.stderr is not None:
+            # Closed, or on a full disk.
+            with contextlib.suppress(OSError, ValueError, AttributeError):
                 sys.stderr.flush()
             os.dup2(real, 2)
             held.seek(0)
@@ -49,5 +50,6 @@ def quiet_native_log(*, everything: bool = False) -> Iterator[None]:
             if not everything:
                 others = b"".join(line for line in held if not line.startswith(_NOISE))
             if others:
-                os.write(real, others)
+                with contextlib.suppress(OSError):
+                    os.write(real, others)
             os.close(real)
