@@ -164,7 +164,7 @@ class AudioTracks:
             return None
         if stream.codec_context.name in _COPIED and _mp4_takes(self._path, stream):
             copied = output.add_stream_from_template(stream)
-            _keep_language(stream, copied)
+            _describe(copied, stream)
             return _Track(stream, copied, None)
         if stream.rate <= 0 or stream.channels <= 0:
             self._leave_out(stream, "its rate and channels are unknown")
@@ -176,7 +176,7 @@ class AudioTracks:
         encoded.codec_context.layout = layout
         encoded.codec_context.time_base = Fraction(1, rate)
         encoded.codec_context.flags |= CodecFlags.bitexact.value
-        _keep_language(stream, encoded)
+        _describe(encoded, stream)
         return _Track(stream, encoded, AudioResampler("fltp", layout, rate))
 
     def _leave_out(self, stream: AudioStream, why: str) -> None:
@@ -344,9 +344,16 @@ def _lands_before(path: str, tracks: Collection[int], target: int, begin_s: Frac
     return False
 
 
-def _keep_language(source: AudioStream, output: AudioStream) -> None:
+def _describe(output: AudioStream, source: AudioStream) -> None:
+    """Give a stream the other's language, title and part: which is played, which is a comment."""
+    # Without a default, the MP4 muxer would have the first one played.
+    output.disposition = source.disposition
     if source.language:
         output.metadata["language"] = source.language
+    # MP4 has it under another name.
+    title = source.metadata.get("title") or source.metadata.get("name")
+    if title:
+        output.metadata["title"] = title
 
 
 def _mp4_takes(path: str, stream: AudioStream) -> bool:

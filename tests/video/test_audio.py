@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import av
 import pytest
+from av.stream import Disposition
 
 from tempseg.video import AudioTracks, OverlayEncoder, audio, open_source
 from tests.video.clips import packet_times, video_times, write_clip
@@ -53,6 +54,34 @@ def test_sound_that_mp4_takes_is_copied(tmp_path, codec):
     clip = write_clip(tmp_path / "a.mkv", range(50), audio=codec)
     carry(clip, tmp_path / "o.mp4")
     assert sound(tmp_path / "o.mp4") == sound(clip)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("two.mp4", "aac"), ("two.mkv", "pcm_s16le")])
+def test_the_track_that_is_played_is_the_sources(tmp_path, name, codec):
+    told = [(Disposition.comment, "Comment"), (Disposition.default, "Main")]
+    one = write_clip(tmp_path / "one.mkv", range(25), audio=codec)
+    carry(_two_tracks(one, tmp_path / name, told), tmp_path / "o.mp4")
+    with av.open(str(tmp_path / "o.mp4")) as clip:
+        assert told == [(s.disposition, s.metadata["name"]) for s in clip.streams.audio]
+
+
+def _two_tracks(clip, path, told):
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        picture = out.add_stream_from_template(source.streams.video[0])
+        sounds = [out.add_stream_from_template(source.streams.audio[0]) for _ in told]
+        for sound, (disposition, title) in zip(sounds, told, strict=True):
+            sound.disposition, sound.metadata["title"] = disposition, title
+        for packet in source.demux():
+            if packet.size and packet.stream.type == "video":
+                packet.stream = picture
+                out.mux(packet)
+        for sound in sounds:
+            with av.open(str(clip)) as again:
+                for packet in again.demux(audio=0):
+                    if packet.size:
+                        packet.stream = sound
+                        out.mux(packet)
+    return path
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.avi", "pcm_s16le"), ("a.mov", "pcm_s16be")])
