@@ -330,11 +330,17 @@ class _Run:
     def _check_source(self) -> None:
         plan = self._plan
         plan.state.check()
-        if not plan.state.path and plan_run(plan.source, plan.config).digest != plan.digest:
+        if plan.state.path:
+            return
+        try:
+            changed, why = plan_run(plan.source, plan.config).digest != plan.digest, None
+        except SourceError as error:
+            changed, why = True, error
+        if changed:
             raise SourceChangedError(
                 f"{plan.source}: its images have changed while they were read; run it from the "
                 "start, with --overwrite"
-            )
+            ) from why
 
     def _tell_unused(self, made: RunJoiner) -> None:
         last = made.frames - 1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import struct
+import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from tempseg.errors import SourceError
 from tempseg.types import Frame, RgbPicture, UInt8Array, VideoInfo
@@ -20,6 +23,7 @@ __all__ = ["ImageSource"]
 _log = logging.getLogger(__name__)
 
 _MOST_TICKS = 2**31 - 1
+_ORIENTATION = 0x0112
 
 
 class ImageSource:
@@ -137,6 +141,29 @@ class ImageSource:
         """Return how many images lie before the part."""
         return self._paths[0][0]
 
+    def check_sizes(self) -> None:
+        """Refuse images of which one has another size than the first, as far as headers tell.
+
+        Headers alone are read, and an image of every size that they tell.
+
+        Raises
+        ------
+        SourceError
+            Naming it and both sizes.
+        """
+        known = set()
+        with warnings.catch_warnings():
+            # Pillow warns of large images.
+            warnings.simplefilter("ignore")
+            for _, path in self._paths:
+                header = _header(path)
+                if header is None or header in known:
+                    continue
+                image = self._readable(path)
+                if image is not None:
+                    self._check_size(path, image)
+                    known.add(header)
+
     def close(self) -> None:
         """Do nothing: no file stays open."""
 
@@ -154,18 +181,21 @@ class ImageSource:
                     self._damaged += 1
                     self._unreadable = self._unreadable or path
                 continue
-            height, width = image.shape[:2]
-            if (width, height) != (self._info.width, self._info.height):
-                raise SourceError(
-                    f"{path}: is {width}×{height}, but the images before it are "
-                    f"{self._info.width}×{self._info.height}; resize it or take it out"
-                )
+            self._check_size(path, image)
             # The index skips a lost image too: label images are matched by it.
             yield Frame(place - first, place, self._time_base, RgbPicture(image))
             self._warn_of_damage()
             if closes:
                 return
         self._warn_of_damage()
+
+    def _check_size(self, path: str, image: UInt8Array) -> None:
+        height, width = image.shape[:2]
+        if (width, height) != (self._info.width, self._info.height):
+            raise SourceError(
+                f"{path}: is {width}×{height}, but the images before it are "
+                f"{self._info.width}×{self._info.height}; resize it or take it out"
+            )
 
     def _readable(self, path: str) -> UInt8Array | None:
         try:
@@ -192,6 +222,18 @@ def _exact(frame_rate: Fraction | float) -> Fraction:
     if max(rate.numerator, rate.denominator) <= _MOST_TICKS:
         return rate
     return rate.limit_denominator(1001 if rate > 1 else 1_000_000)
+
+
+def _header(path: str) -> tuple[object, ...] | None:
+    """Return what an image's size follows from; none where its header cannot be read."""
+    try:
+        with Image.open(path) as image:
+            exif = Image.Exif()
+            # Not `getexif`, which decodes a PNG.
+            exif.load(image.info.get("exif", b""))
+            return image.format, image.size, exif.get(_ORIENTATION)
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, struct.error):
+        return None
 
 
 def _read(path: str) -> UInt8Array | None:

@@ -68,12 +68,12 @@ class Survey:
 def survey(source: FrameSource, *, apart_s: float) -> Survey:
     """Return where a source can be read from, at points at least `apart_s` apart; 0 for none.
 
-    Of a video all packets are read and none is decoded.
+    Of a video all packets are read and none is decoded, of images the headers.
 
     Raises
     ------
     SourceError
-        When the source cannot be read.
+        When the source cannot be read, or images differ in size.
     """
     apart = Fraction(str(apart_s)) / source.info.time_base
     if isinstance(source, VideoSource):
@@ -81,6 +81,7 @@ def survey(source: FrameSource, *, apart_s: float) -> Survey:
     from tempseg.video.images import ImageSource
 
     assert isinstance(source, ImageSource)
+    source.check_sizes()
     places = source.places
     digest, size = hashlib.sha256(), 0
     for path in source.paths:

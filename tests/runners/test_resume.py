@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tempseg
-from tempseg.errors import ConfigError, OutputError, RunError
+from tempseg.errors import ConfigError, OutputError, RunError, SourceError
 from tempseg.label_images import write_label_image
 from tempseg.runners import executor as executor_module
 from tempseg.runners import ledger as ledger_module
@@ -334,7 +335,8 @@ def test_masks_that_ask_for_other_settings_half_way_promise_no_resumed_run(
     assert "--resume" not in str(found.value)
 
 
-def test_images_that_change_half_way_end_the_run(material, tmp_path):
+@pytest.mark.parametrize("smaller", [False, True])
+def test_images_that_change_half_way_end_the_run(material, tmp_path, smaller):
     folder = tmp_path / "images"
     shutil.copytree(material.folder / "labels", folder)
 
@@ -343,9 +345,20 @@ def test_images_that_change_half_way_end_the_run(material, tmp_path):
             self.left -= frames
             if self.left == 0:
                 shutil.copy(folder / "000.png", folder / "079.png")
+                if smaller:
+                    Image.new("L", (16, 16)).save(folder / "079.png")
 
     with pytest.raises(RunError, match=r"images have changed while they were read; .*overwrite$"):
         material.run(tmp_path / "run", source=folder, observer=Replace(FRAMES))
+
+
+def test_images_that_differ_in_size_begin_no_run(material, tmp_path):
+    folder = tmp_path / "images"
+    shutil.copytree(material.folder / "labels", folder)
+    Image.new("L", (16, 16)).save(folder / "079.png")
+    with pytest.raises(SourceError, match=r"079\.png: is 16×16"):
+        material.run(tmp_path / "run", source=folder)
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_is_left_can_be_played(stopped):

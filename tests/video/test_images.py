@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from tempseg.errors import SourceError
 from tempseg.label_images import list_images
-from tempseg.video import ImageSource, open_source
+from tempseg.video import ImageSource, images, open_source
 from tests.video.clips import gradient
 
 PICTURE = gradient(0)
@@ -166,6 +167,30 @@ def test_another_size_names_the_file_and_both_sizes(tmp_path):
     save(tmp_path / "2.png", gradient(0, width=32, height=16))
     with pytest.raises(SourceError, match=r"2\.png: is 32×16.*64×48"):
         list(open_source(str(tmp_path)))
+
+
+def test_another_size_is_found_in_headers(tmp_path, monkeypatch):
+    for number in range(8):
+        save(tmp_path / f"{number}.jpg")
+    (tmp_path / "0.jpg").write_bytes(b"no image")
+    (tmp_path / "3.png").write_bytes(b"")
+    save(tmp_path / "4.png")
+    source, read, opened = ImageSource(str(tmp_path)), images._read, []
+    monkeypatch.setattr(images, "_read", lambda path: opened.append(path) or read(path))
+    source.check_sizes()
+    assert [Path(path).name for path in opened] == ["1.jpg", "4.png"]
+    save(tmp_path / "6.jpg", gradient(0, width=32, height=16))
+    with pytest.raises(SourceError, match=r"6\.jpg: is 32×16.*64×48"):
+        source.check_sizes()
+
+
+def test_an_image_that_its_header_turns_has_another_size(tmp_path):
+    for name in ("1.jpg", "2.jpg"):
+        save(tmp_path / name)
+    data = (tmp_path / "2.jpg").read_bytes()
+    (tmp_path / "2.jpg").write_bytes(data[:2] + EXIF + data[2:])
+    with pytest.raises(SourceError, match=r"2\.jpg: is 48×64.*64×48"):
+        ImageSource(str(tmp_path)).check_sizes()
 
 
 def test_folder_without_images_is_named(tmp_path):
