@@ -139,7 +139,8 @@ class RunFolder:
                 elif entry.name in FILES:
                     entry.unlink()
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be made: {error.strerror}") from error
+            why = "the disk is full; make room there" if is_full(error) else error.strerror
+            raise OutputError(f"{self.path}: cannot be made: {why}") from error
         return self.partial
 
     def _refuse_finished(self) -> None:

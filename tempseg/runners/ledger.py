@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tempseg.config import Config
-from tempseg.errors import OutputError
+from tempseg.errors import OutputError, is_full
 from tempseg.outputs import CHUNKS
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
@@ -125,7 +125,8 @@ class Ledger:
             write_sealed(fresh, {"in_one": in_one, "fingerprint": fingerprint})
             fresh.replace(self._made)
         except OSError as error:
-            raise OutputError(f"{self._made}: cannot be written: {error.strerror}") from error
+            why = "the disk is full; make room there" if is_full(error) else error.strerror
+            raise OutputError(f"{self._made}: cannot be written: {why}") from error
 
     def finished(self, plan: ChunkPlan, run: str) -> dict[int, ChunkRecord]:
         """Return the records of the chunks whose files are whole, by number."""

@@ -198,7 +198,6 @@ class _Run:
             ledger = Ledger(partial)
             if in_one or (self._resume and ledger.in_one()):
                 self._plan = self._plan.in_one()
-            ledger.begin(made, in_one=not self.cut)
             kept = ledger.finished(self._plan, run_hash(made))
             kept_something = bool(kept)
             return self._joined(executor, ledger, made, kept)
@@ -243,7 +242,9 @@ class _Run:
         self._begin(kept)
         done = self._finished_frames / max(1, plan.video.frame_count or 1)
         bits = executor.info.label_bits
+        # Before anything is written: on a full disk, it is told how much is missing.
         check_space(partial, plan.video, plan.config.output, label_bits=bits, left=1 - done)
+        ledger.begin(made, in_one=not self.cut)
         todo = [chunk for chunk in plan.chunks if chunk.number not in kept]
         with self._joiner(ledger, looks=isinstance(executor, InProcess)) as joined:
             for number in sorted(kept):

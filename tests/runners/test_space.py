@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tempseg.config import load_config
 from tempseg.errors import OutputError, is_full
-from tempseg.runners import space
+from tempseg.runners import ledger, space
 from tempseg.runners.space import check_space, shortage_bytes, told_bytes
 from tempseg.types import VideoInfo
 
@@ -74,6 +75,30 @@ def test_a_run_of_unknown_length_is_not_refused(free, tmp_path):
     free(0)
     endless = replace(VIDEO, frame_count=None)
     check_space(tmp_path, endless, load_config().output, label_bits=8)
+
+
+def test_on_a_full_disk_it_is_told_how_much_is_missing(free, material, tmp_path, monkeypatch):
+    free(0)
+    monkeypatch.setattr(ledger, "write_sealed", _full)
+    with pytest.raises(OutputError, match=r"and 0 kB are free; make room for about \d+"):
+        material.run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_where_nothing_can_be_made_on_a_full_disk_room_is_asked_for(
+    material, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "write_sealed", _full)
+        with pytest.raises(OutputError, match="disk is full; make room"):
+            material.run(tmp_path / "run")
+    monkeypatch.setattr(Path, "mkdir", _full)
+    with pytest.raises(OutputError, match="disk is full; make room"):
+        material.run(tmp_path / "run")
+
+
+def _full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
