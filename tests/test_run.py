@@ -292,6 +292,30 @@ def test_failure_on_the_way_keeps_what_was_done_and_never_as_finished(clip, tmp_
     assert not (tmp_path / "run" / "partial").exists()
 
 
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}])
+def test_a_folder_for_the_unfinished_that_is_a_link_is_refused(clip, tmp_path, options):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "partial").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match=r"partial: is a link.*remove it"):
+        tempseg.run(clip / "clip.mp4", tmp_path / "run", model=_masks(clip), **options)
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_links_in_the_way_of_a_run_go_and_what_they_lead_to_stays(clip, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine").touch()
+    (tmp_path / "run" / "partial").mkdir(parents=True)
+    for name in (".partial-done", "partial/chunks"):
+        (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    config = {"output.report": False, "output.overlay": False}
+    tempseg.run(
+        clip / "clip.mp4", tmp_path / "run", model=_masks(clip), config=config, overwrite=True
+    )
+    assert sorted(os.listdir(tmp_path / "run")) == ["frames.csv", "masks.mkv", "run.json"]
+    assert os.listdir(tmp_path / "elsewhere") == ["mine"]
+
+
 def _cli(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "tempseg", *map(str, arguments)],

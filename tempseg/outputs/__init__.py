@@ -10,7 +10,7 @@ from tempseg.outputs.record import (
     read_totals,
     write_record,
 )
-from tempseg.outputs.staging import CHUNKS, RunFolder, new_folder
+from tempseg.outputs.staging import CHUNKS, RunFolder, make_room, new_folder
 from tempseg.outputs.stats import FrameTableSink, verdict_cells, written_time
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Totals",
     "amend_record",
     "library_versions",
+    "make_room",
     "new_folder",
     "read_class_set",
     "read_totals",

@@ -12,7 +12,7 @@ from typing import IO
 from tempseg.errors import OutputError, is_full
 from tempseg.locks import lock_now
 
-__all__ = ["CHUNKS", "RunFolder", "new_folder"]
+__all__ = ["CHUNKS", "RunFolder", "make_room", "new_folder"]
 
 PARTIAL = "partial"
 CHUNKS = "chunks"
@@ -71,6 +71,12 @@ class RunFolder:
             raise OutputError(f"{self.path}: is a file, expected a folder for the results")
         if not self.path.is_dir():
             return
+        if self.partial.is_symlink():
+            # What is finished is renamed into place, which leads to no other disk.
+            raise OutputError(
+                f"{self.partial}: is a link, and results are not moved across it; remove it or "
+                "choose another --out"
+            )
         held = sorted(entry.name for entry in self.path.iterdir() if entry.name != DONE)
         resumes = self._resume and (self.unfinished or self.finished)
         if held and not overwrite and not resumes:
@@ -134,10 +140,8 @@ class RunFolder:
                 )
             self._refuse_finished()
             for entry in list(self.partial.iterdir()):
-                if entry.is_dir() and not self._resume:
-                    shutil.rmtree(entry)
-                elif entry.name in FILES:
-                    entry.unlink()
+                if entry.name in FILES or (entry.is_dir() and not self._resume):
+                    make_room(entry)
         except OSError as error:
             why = "the disk is full; make room there" if is_full(error) else error.strerror
             raise OutputError(f"{self.path}: cannot be made: {why}") from error
@@ -177,13 +181,31 @@ class RunFolder:
 
     def sweep(self) -> None:
         """Remove what a finished run no longer needs."""
-        shutil.rmtree(self.path / DONE, ignore_errors=True)
+        done = self.path / DONE
+        if done.is_symlink():
+            with suppress(OSError):
+                done.unlink()
+        shutil.rmtree(done, ignore_errors=True)
 
     def discard(self) -> None:
         """Remove what this run wrote, and the folder if the run made it."""
         shutil.rmtree(self.partial, ignore_errors=True)
         if self._made and self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
+
+
+def make_room(path: Path) -> None:
+    """Remove whatever lies in a place, if anything does; of a link, the link alone.
+
+    Raises
+    ------
+    OSError
+        When it cannot be removed.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -240,10 +262,8 @@ def _claimed(folder: Path) -> Iterator[None]:
             )
         try:
             for entry in list(folder.iterdir()):
-                if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry)
-                elif entry != mark:
-                    entry.unlink()
+                if entry != mark:
+                    make_room(entry)
             yield
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from tempseg.config import Config
 from tempseg.errors import OutputError, is_full
-from tempseg.outputs import CHUNKS
+from tempseg.outputs import CHUNKS, make_room
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import Chunk, ChunkPlan
 from tempseg.runners.sealed import read_sealed, write_sealed
 
-__all__ = ["CHUNK_FILES", "RECORD", "ChunkFolder", "Ledger", "is_whole", "make_room"]
+__all__ = ["CHUNK_FILES", "RECORD", "ChunkFolder", "Ledger", "is_whole"]
 
 _log = logging.getLogger(__name__)
 
@@ -162,20 +161,6 @@ class Ledger:
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return record if whole else None
-
-
-def make_room(path: Path) -> None:
-    """Remove whatever lies in a chunk's place, if anything does.
-
-    Raises
-    ------
-    OSError
-        When it cannot be removed.
-    """
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def is_whole(record: ChunkRecord, folder: Path) -> bool:

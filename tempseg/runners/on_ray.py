@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tempseg.errors import ConfigError, ModelError, OutputError, RunError
-from tempseg.outputs import library_versions
+from tempseg.outputs import library_versions, make_room
 from tempseg.runners.chunk_record import ChunkRecord
 from tempseg.runners.chunks import ChunkPlan
 from tempseg.runners.crew import MOST_THREADS, THREAD_VARIABLES, Share
-from tempseg.runners.ledger import is_whole, make_room
+from tempseg.runners.ledger import is_whole
 from tempseg.runners.ray_connection import connected
 from tempseg.runners.ray_site import Placed, RaySite
 from tempseg.runners.ray_worker import RayWorker
