@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import itertools
 import os
@@ -134,22 +135,30 @@ def expand_inputs(inputs: Iterable[str]) -> list[str]:
 def read_list(path: str | Path) -> list[str]:
     """Return the sources that a file names, one a line; empty lines and `# …` are passed over.
 
+    Names are bytes as the file system has them, as `ls > FILE` writes them; after a byte order
+    mark, UTF-8.
+
     Raises
     ------
     ConfigError
         When it cannot be read or names nothing.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        data = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(f"--list {path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
+    marked = data.startswith(codecs.BOM_UTF8)
+    lines = [line.strip() for line in data.removeprefix(codecs.BOM_UTF8).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(b"#")]
+    try:
+        if b"\0" in data:
+            raise ValueError("no path holds a zero")
+        named = [line.decode() if marked else os.fsdecode(line) for line in lines]
+    except ValueError as error:
         raise ConfigError(
             f"--list {path}: is no text in UTF-8; write one path a line, or give a video itself as "
             "an input"
         ) from error
-    named = [line.strip() for line in lines]
-    named = [line for line in named if line and not line.startswith("#")]
     if not named:
         raise ConfigError(f"--list {path}: names no input; write one path a line")
     return named

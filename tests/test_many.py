@@ -88,6 +88,17 @@ def test_lists_pass_over_remarks_and_empty_lines(tmp_path):
         read_list(tmp_path / "a.mp4")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "iso8859-1"])
+def test_lists_name_files_as_the_file_system_does(tmp_path, monkeypatch, encoding):
+    monkeypatch.setattr(os, "fsdecode", lambda name: name.decode(encoding, "surrogateescape"))
+    names = [b"\xc3\xa0", b"\xfc.mp4", b"\x85 b\xc2\xa0.mp4"]
+    (tmp_path / "list.txt").write_bytes(b"\n".join([b"# n\xe4chste", *names]))
+    read = read_list(tmp_path / "list.txt")
+    assert [name.encode(encoding, "surrogateescape") for name in read] == names
+    (tmp_path / "list.txt").write_bytes("\ufeffü.mp4\r\n".encode())
+    assert read_list(tmp_path / "list.txt") == ["ü.mp4"]
+
+
 def test_the_command_sums_up_and_fails_when_any_did(clips):
     (clips / "list.txt").write_text("a/one.mp4\na/bad.mp4\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
