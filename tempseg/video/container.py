@@ -14,7 +14,11 @@ from av.packet import Packet
 from av.stream import Stream
 
 __all__ = [
-    *("demuxed", "guesses_times", "is_address", "may_restart", "open_input"),
+    "demuxed",
+    "guesses_times",
+    "is_address",
+    "may_restart",
+    "open_input",
     "tells_decoding_times",
 ]
 
