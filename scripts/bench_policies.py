@@ -101,6 +101,7 @@ class Footage:
         schedule = Scheduler(
             build_policy(config),
             ask,
+            forget=lambda: None,
             model=config.segmenter.model or "",
             residual_blur_px=config.propagate.residual_blur_px,
             most_open=config.propagate.lookahead - steps_held(config.propagate.lookahead),
