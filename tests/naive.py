@@ -33,7 +33,7 @@ def compose(step: Array, motion: Array) -> NDArray[np.float64]:
 
 
 def residual(target: Array, source: Array, flow: Array) -> NDArray[np.float64]:
-    """Return |target - carried source|, 255 where the source is outside."""
+    """Return |target - carried source|, 254 at most, and 255 where the source is outside."""
     height, width = target.shape
     out = np.empty(target.shape)
     for y, x in np.ndindex(target.shape):
@@ -41,7 +41,7 @@ def residual(target: Array, source: Array, flow: Array) -> NDArray[np.float64]:
         if not (-0.5 <= sx <= width - 0.5 and -0.5 <= sy <= height - 0.5):
             out[y, x] = 255
         else:
-            out[y, x] = abs(float(target[y, x]) - float(bilinear(source, sx, sy)))
+            out[y, x] = min(abs(float(target[y, x]) - float(bilinear(source, sx, sy))), 254)
     return out
 
 

@@ -136,6 +136,18 @@ def test_a_flat_area_in_another_light_is_no_drift():
     assert evidence.unexplained(brighter, luma, still, fit) == (0.0, 0.0)
 
 
+def test_black_that_turns_white_is_in_sight_and_an_error():
+    black = _picture()
+    black[:, 40:88] = 0
+    white = black.copy()
+    white[:, 40:88] = 255
+    anchor, still = _anchor(black, _labels()), no_motion(0, black)
+    fit = misfit(anchor, still, white, 2.0)
+    assert evidence.outside(fit.residual) == 0
+    assert evidence.typical_residual(fit.residual) == pytest.approx(254 * 48 / 128)
+    assert evidence.border_error(anchor, still, fit.residual, SIZE) > 0.1
+
+
 def test_border_error_is_the_root_of_the_mean_share_of_full_white_over_the_classes():
     luma = _picture()
     anchor, still = _anchor(luma, _labels()), no_motion(0, luma)

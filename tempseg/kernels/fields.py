@@ -80,11 +80,13 @@ def disagreement(there: FloatArray, back: FloatArray, floor: float, share: float
 def residual(target: UInt8Array, source: UInt8Array, flow: FloatArray, out: UInt8Array) -> None:
     """Write the absolute difference of `target(p)` and `source(p + flow(p))`, bilinear.
 
-    255 where the source position is more than half a pixel outside the picture.
+    254 at most; 255 where the source position is more than half a pixel outside the picture.
     """
     height, width = target.shape
     zero, right, bottom = np.float32(0), np.float32(width - 1), np.float32(height - 1)
     half, outside = np.float32(0.5), np.float32(OUTSIDE)
+    # Black against white is an error, not the mark.
+    most = np.float32(OUTSIDE - 1)
     # A row and a column more, so that the pixels below and beside need no test.
     line = width + 1
     samples = np.empty((height + 1) * line, np.float32)
@@ -109,7 +111,7 @@ def residual(target: UInt8Array, source: UInt8Array, flow: FloatArray, out: UInt
             low = samples[below] + fx * (samples[below + np.uint64(1)] - samples[below])
             rest = abs(np.float32(here[k]) - (top + fy * (low - top))) + half
             far = (abs(px - sx) > half) | (abs(py - sy) > half)
-            error[k] = np.uint8(outside if far else rest)
+            error[k] = np.uint8(outside if far else min(rest, most))
 
 
 @kernel

@@ -65,6 +65,16 @@ def test_residual_of_the_right_motion_is_zero():
     assert np.all(out[:, 27:] == fields.OUTSIDE)
 
 
+@pytest.mark.parametrize(("here", "there"), [(0, 255), (255, 0)])
+def test_black_against_white_is_not_outside_the_picture(here, there):
+    target, source = np.full((5, 9), here, np.uint8), np.full((5, 9), there, np.uint8)
+    flow = np.zeros((5, 9, 2), np.float32)
+    out = np.empty_like(target)
+    fields.residual(target, source, flow, out)
+    assert np.all(out == 254)
+    np.testing.assert_array_equal(out, naive.residual(target, source, flow))
+
+
 @pytest.mark.parametrize("size", [(7, 5), (16, 33), (40, 24)])
 def test_structure_follows_the_definition(size):
     target, source, flow = _scene(4, size, reach=2.0)
