@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 
 from tempseg.decisions import Evidence
-from tempseg.errors import ModelError, TempsegError
+from tempseg.errors import ModelError
 from tempseg.forced import Forced
 from tempseg.motion import Step
 from tempseg.protocols import BatchSegmenter, KeyframePolicy
 from tempseg.types import Frame, Prediction
 
 __all__ = ["MOST_WAITING", "KeyframePlan", "answered_ahead"]
+
+_log = logging.getLogger(__name__)
 
 MOST_WAITING = 64
 """Frames that wait for a batch to fill at most, keyframes and those between."""
@@ -77,8 +80,8 @@ def answered_ahead(
             if len(keyframes) == segmenter.batch or len(waiting) == MOST_WAITING:
                 yield from _answered(waiting, keyframes, segmenter, measure)
                 waiting, keyframes = [], []
-    except TempsegError:
-        # What was read before the source failed is worth finishing.
+    except Exception:
+        # What was read before the source failed is worth finishing: models have no part in it.
         yield from _answered(waiting, keyframes, segmenter, measure)
         raise
     yield from _answered(waiting, keyframes, segmenter, measure)
@@ -95,8 +98,16 @@ def _answered(
         try:
             with measure("segment", keyframes[0]):
                 found = segmenter.segment_batch(keyframes)
-        except ModelError:
-            found = []
-        answers = {frame.index: one for frame, one in zip(keyframes, found, strict=False)}
+            answers = {frame.index: one for frame, one in zip(keyframes, found, strict=False)}
+        except Exception as error:  # noqa: BLE001 - asked one by one, the frame at fault raises it
+            if not isinstance(error, ModelError):
+                _log.warning(
+                    "%s: keyframes from frame %d on are asked for one by one: a batch failed with "
+                    "%s: %s",
+                    segmenter.info.name,
+                    keyframes[0].index,
+                    type(error).__name__,
+                    error,
+                )
     for step in waiting:
         yield step, answers.get(step.frame.index)

@@ -755,15 +755,16 @@ def test_any_size_and_setting_gives_each_frame_once(height, width, lookahead, in
 class BatchingSegmenter(TruthSegmenter):
     """Notes which frames it was shown together; can be told to fail on one."""
 
-    def __init__(self, scene, *, batch=3, fails=None):
+    def __init__(self, scene, *, batch=3, fails=None, error=ModelError):
         super().__init__(scene)
         self.batch = batch
         self.together = []
         self._fails = fails
+        self._error = error
 
     def segment(self, frame):
         if frame.index == self._fails:
-            raise ModelError(f"truth: frame {frame.index}: no answer")
+            raise self._error(f"truth: frame {frame.index}: no answer")
         return super().segment(frame)
 
     def segment_batch(self, frames):
@@ -778,7 +779,7 @@ def _ahead(segmenter, scene, policy, *, frames=None):
     try:
         for result in engine.results(frames or _frames(scene)):
             results.append(result)
-    except (ModelError, SourceError) as error:
+    except (ModelError, SourceError, RuntimeError, OSError) as error:
         return results, error
     return results, None
 
@@ -820,22 +821,38 @@ def test_no_more_than_a_bounded_number_of_frames_waits_for_a_batch(monkeypatch, 
     assert len(made) == len(cut)
 
 
-def test_a_batch_that_fails_costs_no_frame_before_the_one_at_fault(cut):
-    plain = BatchingSegmenter(cut, batch=1, fails=9)
-    batched = BatchingSegmenter(cut, fails=9)
+@pytest.mark.parametrize("error", [ModelError, RuntimeError])
+@pytest.mark.parametrize("fails", [9, 13])
+def test_a_batch_that_fails_costs_no_frame_before_the_one_at_fault(cut, fails, error):
+    plain = BatchingSegmenter(cut, batch=1, fails=fails, error=error)
+    batched = BatchingSegmenter(cut, fails=fails, error=error)
     (expected, first), (made, second) = (
         _ahead(segmenter, cut, IntervalPolicy(4)) for segmenter in (plain, batched)
     )
-    assert str(first) == str(second) == "truth: frame 9: no answer"
+    assert type(first) is type(second) is error
+    assert str(first) == str(second) == f"truth: frame {fails}: no answer"
     assert [told[0] for told in _told(made)] == [told[0] for told in _told(expected)]
     assert _told(made) == _told(expected)
 
 
-def test_a_source_that_fails_costs_no_frame_that_waited_for_a_batch(cut):
+def test_a_batch_that_alone_fails_is_warned_of_and_changes_nothing(cut, caplog):
+    class Single(BatchingSegmenter):
+        def segment_batch(self, frames):
+            raise RuntimeError(f"no memory for {len(frames)}")
+
+    made, error = _ahead(Single(cut), cut, IntervalPolicy(4))
+    assert error is None
+    assert _told(made) == _told(_run(cut, policy=IntervalPolicy(4))[1])
+    assert "truth: keyframes from frame 0 on are asked for one by one" in caplog.messages[0]
+    assert "no memory for 3" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("raised", [SourceError, OSError])
+def test_a_source_that_fails_costs_no_frame_that_waited_for_a_batch(cut, raised):
     def failing():
         yield from _frames(cut)[:7]
-        raise SourceError("clip: damaged")
+        raise raised("clip: damaged")
 
     made, error = _ahead(BatchingSegmenter(cut), cut, IntervalPolicy(4), frames=failing())
-    assert str(error) == "clip: damaged"
+    assert type(error) is raised
     assert [result.frame.index for result in made] == list(range(7))
