@@ -64,22 +64,21 @@ class Anchor:
     def of(
         cls, prediction: Prediction, step: Step, *, label_bits: int = 8, matching: bool = False
     ) -> Anchor:
-        """Return the anchor that a fresh answer makes; with its colours where it may be matched."""
+        """Return the anchor that a fresh answer makes; with its colours where it may be matched.
+
+        Raises
+        ------
+        ModelError
+            When labels of so many bits cannot tell the answer's ids or classes apart, or its
+            scores are no probabilities.
+        """
         dtype = np.uint16 if label_bits == 16 else np.uint8
         scores = None
         if prediction.scores is not None:
-            classes = prediction.scores.shape[2]
-            if classes > 1 << label_bits:
-                raise ModelError(
-                    f"frame {step.frame.index} was answered with {classes} classes, but its labels "
-                    f"are said to have {label_bits} bits; say label_bits=16 in the segmenter's info"
-                )
-            winners = cast(LabelArray, np.empty(prediction.scores.shape[:2], dtype))
-            scores = np.empty(prediction.scores.shape, np.uint8)
-            carry.pack(prediction.scores, scores, winners)
+            scores, winners = _packed(prediction.scores, dtype, step.frame.index)
         else:
             assert prediction.labels is not None
-            winners = _converted(prediction.labels, dtype)
+            winners = _converted(prediction.labels, dtype, step.frame.index)
         inner = np.empty(winners.shape, np.uint8)
         settle.inner(winners, inner)
         distance = cv2.distanceTransform(inner, cv2.DIST_C, cv2.DIST_MASK_3)
@@ -142,12 +141,46 @@ class Stacks:
         return self._last
 
 
-def _converted(labels: LabelArray, dtype: type[np.uint8 | np.uint16]) -> LabelArray:
+def _packed(
+    scores: FloatArray, dtype: type[np.uint8 | np.uint16], index: int
+) -> tuple[UInt8Array, LabelArray]:
+    """Return class probabilities in 1/255, and the class that wins each cell."""
+    # The highest number is void.
+    if scores.shape[2] > np.iinfo(dtype).max:
+        raise _too_narrow(f"{scores.shape[2]} classes", dtype, index)
+    packed = np.empty(scores.shape, np.uint8)
+    winners = cast(LabelArray, np.empty(scores.shape[:2], dtype))
+    if not carry.pack(scores, packed, winners):
+        low, high = float(scores.min()), float(scores.max())
+        finite = math.isfinite(low) and math.isfinite(high)
+        told = f"from {low:.4g} to {high:.4g}" if finite else "that are not finite"
+        raise ModelError(
+            f"frame {index} was answered with scores {told}, expected probabilities from 0 to 1; "
+            "put logits through a softmax"
+        )
+    return packed, winners
+
+
+def _converted(labels: LabelArray, dtype: type[np.uint8 | np.uint16], index: int) -> LabelArray:
     """Return a copy of labels in this type, void as void: segmenters may use theirs again."""
     out = cast(LabelArray, labels.astype(dtype, order="C"))
-    if out.dtype != labels.dtype:
-        out[labels == np.iinfo(labels.dtype).max] = np.iinfo(dtype).max
+    if out.dtype == labels.dtype:
+        return out
+    void = labels == np.iinfo(labels.dtype).max
+    out[void] = np.iinfo(dtype).max
+    if out.itemsize < labels.itemsize:
+        beyond = (labels >= np.iinfo(dtype).max) & ~void
+        if beyond.any():
+            raise _too_narrow(f"label {labels[beyond][0]}", dtype, index)
     return out
+
+
+def _too_narrow(answer: str, dtype: type[np.uint8 | np.uint16], index: int) -> ModelError:
+    bits = np.iinfo(dtype).bits
+    return ModelError(
+        f"frame {index} was answered with {answer}, but its labels are said to have {bits} bits; "
+        "say label_bits=16 in the segmenter's info"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

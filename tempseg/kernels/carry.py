@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 
 __all__ = [
     "FAINT",
+    "SCORE_TOLERANCE",
     "blend",
     "clamped",
     "pack",
@@ -29,17 +30,31 @@ __all__ = [
 FAINT = 0.05
 """Share of the heaviest keyframe's weight below which another changes nothing worth its time."""
 
+SCORE_TOLERANCE = 1e-3
+"""How far scores may lie beyond 0 and 1: their bytes are those of 0 and 1."""
+
 
 @kernel
-def pack(scores: FloatArray, out: UInt8Array, winners: LabelArray) -> None:
+def pack(scores: FloatArray, out: UInt8Array, winners: LabelArray) -> bool:
     """Write scores in [0, 1] as 0..255, and the class with the highest score a cell.
 
     A quarter of the memory, of which keyframes hold most: they are kept while they may be used.
     `scores` and `out` are (h, w, C), `winners` (h, w); the first of equals wins.
+
+    Return whether all scores are in [0, 1], but for `SCORE_TOLERANCE`; where some are not, what is
+    written means nothing.
     """
     height, width, classes = scores.shape
     full, half = np.float32(255), np.float32(0.5)
+    least, most = np.float32(-SCORE_TOLERANCE), np.float32(1 + SCORE_TOLERANCE)
     for y in range(height):
+        # In a loop of its own, which becomes vector code.
+        row = scores[y].ravel()
+        within = True
+        for k in range(row.size):
+            within &= (row[k] >= least) & (row[k] <= most)
+        if not within:
+            return False
         for x in range(width):
             best = 0
             high = scores[y, x, 0]
@@ -50,6 +65,7 @@ def pack(scores: FloatArray, out: UInt8Array, winners: LabelArray) -> None:
                     best = c
                 out[y, x, c] = np.uint8(score * full + half)
             winners[y, x] = best
+    return True
 
 
 BATCH = 64

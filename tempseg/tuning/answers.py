@@ -43,12 +43,18 @@ def packed(prediction: Prediction, *, ms: float = 0.0) -> bytes:
 
     That is all the engine keeps of scores, so that the answer that `unpacked` makes of it gives
     the same labels, bit for bit.
+
+    Raises
+    ------
+    ValueError
+        When scores are no probabilities.
     """
     if prediction.scores is not None:
         height, width, _ = prediction.scores.shape
         scores = np.empty(prediction.scores.shape, np.uint8)
         winners = cast(LabelArray, np.empty((height, width), np.uint16))
-        carry.pack(prediction.scores, scores, winners)
+        if not carry.pack(prediction.scores, scores, winners):
+            raise ValueError("scores are not finite, or beyond what probabilities are: 0 to 1")
         # Classes one after the other: flat stretches, which compress.
         arrays: list[NDArray[Any]] = [np.ascontiguousarray(scores.transpose(2, 0, 1)), winners]
     else:

@@ -144,7 +144,7 @@ def test_cells_away_from_borders_are_settled_at_once():
 def test_packed_scores_are_rounded_and_the_first_of_equals_wins():
     scores = np.array([[[0.2, 0.4, 0.4], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]], np.float32)
     out, winners = np.empty((1, 3, 3), np.uint8), np.empty((1, 3), np.uint8)
-    carry.pack(scores, out, winners)
+    assert carry.pack(scores, out, winners)
     assert out.tolist() == [[[51, 102, 102], [128, 128, 0], [0, 0, 255]]]
     assert winners.tolist() == [[1, 0, 2]]
 

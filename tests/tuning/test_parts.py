@@ -269,6 +269,14 @@ def test_scores_come_back_as_the_engine_packs_them(seed, classes):
     assert kept[0] == kept[1]
 
 
+def test_scores_that_the_engine_refuses_are_not_kept(tmp_path):
+    scores = np.full((9, 7, 2), np.nan, np.float32)
+    store = AnswerStore(tmp_path)
+    with pytest.raises(ValueError, match="scores are not finite"):
+        store.put(3, Prediction(Placement(1, 0, 1, 0), scores=scores), ms=1)
+    assert store.get(3) is None
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_labels_and_segments_come_back(dtype):
     labels = np.arange(12, dtype=dtype).reshape(3, 4)
