@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -28,6 +29,9 @@ OUTSIDE = fields.OUTSIDE
 
 UNEXPLAINED_GRAY_LEVELS = 20
 """A pixel whose carried luma is this far off (blurred) counts as not explained."""
+
+MOST_PX = 1e6
+"""Longest motion that is taken: as far as any picture goes, and sums of many stay finite."""
 
 MIN_SIDE_PX = 48
 """Flow estimators need some pixels to stand on; smaller pictures are enlarged."""
@@ -92,15 +96,19 @@ def estimated(flow: FlowEstimator, target: UInt8Array, source: UInt8Array) -> Fl
     Raises
     ------
     ValueError
-        When it is no finite pull field on the target's grid.
+        When it is no pull field on the target's grid, finite and of `MOST_PX` at most.
     """
     found = np.ascontiguousarray(flow.estimate(target, source))
     if found.dtype != np.float32 or found.shape != (*target.shape, 2):
         raise ValueError(
             f"flow is {found.dtype} {found.shape}, expected float32 {(*target.shape, 2)}"
         )
-    if not np.isfinite(found).all():
-        raise ValueError("flow holds nan or inf, expected pixels")
+    low, high = float(found.min()), float(found.max())
+    # Not-a-number fails every comparison.
+    if not (low >= -MOST_PX and high <= MOST_PX):
+        finite = math.isfinite(low) and math.isfinite(high)
+        told = f"goes from {low:.4g} to {high:.4g}" if finite else "holds nan or inf"
+        raise ValueError(f"flow {told}, expected pixels, {MOST_PX:.0f} at most")
     return found
 
 

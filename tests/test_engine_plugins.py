@@ -79,6 +79,8 @@ def test_a_flow_may_lie_in_memory_as_it_likes(scene):
     [
         (lambda flow: flow * np.float32(np.nan), "nan or inf"),
         (lambda flow: flow / np.float32(0), "nan or inf"),
+        (lambda flow: flow + np.float32(3e38), r"to 3e\+38, expected pixels"),
+        (lambda flow: flow - np.float32(2e6), r"from -2e\+06 to .*, expected pixels, 1000000"),
         (lambda flow: flow[::2, ::2], "expected float32"),
         (lambda flow: flow.astype(np.float64), "float64"),
     ],
@@ -91,6 +93,17 @@ def test_a_flow_that_no_kernel_can_follow_is_refused(scene, spoil, told):
 
     with pytest.raises(ValueError, match=told):
         list(_engine(Truth(scene), flow=Spoilt()).results(_frames(scene)))
+
+
+@pytest.mark.parametrize("lookahead", [0, 20])
+def test_the_wildest_flow_that_is_taken_gives_every_frame(scene, lookahead):
+    class Wild:
+        def estimate(self, target, source):
+            rng = np.random.default_rng(int(target.sum()))
+            return rng.choice([-1e6, 0, 1e6], (*target.shape, 2)).astype(np.float32)
+
+    engine = _engine(Truth(scene), flow=Wild(), lookahead=lookahead)
+    assert [r.frame.index for r in engine.results(_frames(scene))] == list(range(len(scene)))
 
 
 def test_a_picture_whose_samples_changed_is_another_to_the_flow():
