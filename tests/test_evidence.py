@@ -21,7 +21,7 @@ def _picture(seed=0):
 def _anchor(luma, labels):
     frame = Frame.from_image(np.repeat(luma[..., None], 3, axis=2), index=0, pts=0)
     prediction = Prediction(Placement.stretch(labels.shape, SIZE), labels=labels)
-    return Anchor.of(prediction, Step(frame, luma))
+    return Anchor.of(prediction, Step(frame, luma), label_bits=8 * labels.itemsize)
 
 
 def _labels(column=64):
