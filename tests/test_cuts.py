@@ -41,10 +41,10 @@ def _lit(picture, gain, offset=0.0):
     return np.clip(picture * gain + offset, 0, 255).astype(np.uint8)
 
 
-def _steps(pictures, hold, threshold=THRESHOLD):
+def _steps(pictures, hold, threshold=THRESHOLD, finder=None):
     flow = DisFlow("medium")
     stepper = Stepper(flow, resolution_px=WIDTH, back=False)
-    finder = CutFinder(flow, threshold=threshold, hold=hold)
+    finder = finder or CutFinder(flow, threshold=threshold, hold=hold)
     done = []
     for index, luma in enumerate(pictures):
         image = np.ascontiguousarray(np.repeat(luma[..., None], 3, axis=2))
@@ -235,6 +235,100 @@ def test_nothing_is_known_of_a_video_after_its_end():
             done += finder.take(stepper.step(Frame.from_image(image, index=index, pts=index)))
         done += finder.flush()
         assert [step.cut for step in done] == [False] * 6
+
+
+@pytest.mark.parametrize("hold", [0, MOST_HELD])
+def test_a_finder_that_was_flushed_decides_as_a_new_one(hold):
+    shares = [0, 0, 0, 0.15, 0.3, 0.5, 0.7, 0.85, 1, 1, 1, 1]
+    one, other, third = (cv2.resize(_view(seed), (128, 96)) for seed in (1, 2, 3))
+    dissolve = [cv2.addWeighted(one, 1 - share, other, share, 0) for share in shares]
+    rising = [np.zeros_like(third)] * 3 + [third] * 6
+
+    def told(pictures, finder=None):
+        return [(s.cut, s.scene_change) for s in _steps(pictures, hold, finder=finder)]
+
+    used = CutFinder(DisFlow("medium"), threshold=THRESHOLD, hold=hold)
+    assert any(cut for cut, _ in told(dissolve))
+    for pictures in (dissolve, dissolve, rising):
+        assert told(pictures, used) == told(pictures)
+
+
+def _marked(count):
+    """Return pictures that share nothing, and whose least value tells which each is."""
+    rng = np.random.default_rng(0)
+    return [(20 * i + 5 + 10 * rng.integers(0, 2, (64, 64))).astype(np.uint8) for i in range(count)]
+
+
+def _changes(monkeypatch, losses, *, others=1.0, **options):
+    """Return what marked pictures are told to change by, when each loses so much of the last.
+
+    `others` tells what one loses of another; a number, or a function of both.
+    """
+
+    def lost(target, source, _):
+        later, earlier = int(target.min()) // 20, int(source.min()) // 20
+        if later == earlier + 1:
+            return losses[earlier]
+        return others(later, earlier) if callable(others) else others
+
+    monkeypatch.setattr("tempseg.cuts.scene_change", lost)
+    return [step.scene_change for step in _steps(_marked(len(losses) + 1), **options)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "level"),
+    [
+        pytest.param((0.0, 0.0, 0.9, 0.7, 0.8), 0.7, id="first-of-a-pan"),
+        pytest.param((0.6, 0.7, 0.9, 0.0, 0.0), 0.6, id="last-of-a-pan"),
+        pytest.param((0.0, 0.6, 0.9, 0.7, 0.0), 0.6, id="amid-a-pan"),
+        pytest.param((0.0, 0.6, 0.9, 0.0, 0.7), 0.0, id="alone"),
+    ],
+)
+def test_a_change_is_what_is_lost_beyond_the_lesser_of_two_frames_around(
+    monkeypatch, losses, level
+):
+    changes = _changes(monkeypatch, losses, hold=MOST_HELD, threshold=1.0)
+    assert changes[3] == pytest.approx(0.9 - level)
+
+
+@pytest.mark.parametrize(
+    ("cuts", "like", "change"),
+    [((1, 3), {1, 2}, 0.9), ((2,), {2}, 0.0), ((2,), {0, 1}, 0.9)],
+)
+def test_a_frame_goes_on_from_no_shot_but_its_own(monkeypatch, cuts, like, change):
+    losses = [0.9 if index in (*cuts, 4) else 0.0 for index in range(1, 5)]
+
+    def others(later, earlier):
+        return 0.0 if later == 4 and earlier in like else 1.0
+
+    changes = _changes(monkeypatch, losses, others=others, hold=0)
+    assert [index for index in range(4) if changes[index] > THRESHOLD] == list(cuts)
+    assert changes[4] == change
+
+
+def test_frames_that_go_on_from_those_before_are_no_cut_however_low_the_threshold(monkeypatch):
+    # Less than half of what is lost, and above the threshold.
+    changes = _changes(
+        monkeypatch, [0.0, 0.9, 0.0, 0.0], others=0.42, hold=MOST_HELD, threshold=0.4
+    )
+    assert max(changes) == changes[2] == 0.4
+
+
+def test_a_pan_that_leaves_less_than_half_of_a_change_is_no_cut_however_low_the_threshold(
+    monkeypatch,
+):
+    tall = _view(5)[:64]
+    pictures = [tall[:, x : x + 96] for x in (0, 0, 20, 20)]
+
+    def lost(target, source, _):
+        if target.shape[1] < 96:
+            # What both show of a swing of twenty pixels.
+            return 0.42
+        return 0.0 if np.array_equal(target, source) else 0.9
+
+    monkeypatch.setattr("tempseg.cuts.scene_change", lost)
+    changes = [step.scene_change for step in _steps(pictures, 0, threshold=0.4)]
+    assert changes == [0.0, 0.0, 0.4, 0.0]
 
 
 @pytest.mark.parametrize("hold", [-1, MOST_HELD + 1])
