@@ -31,6 +31,24 @@ def test_frames_without_change_bring_nothing_nearer():
     assert before + 20 == pytest.approx(after)
 
 
+def test_frames_count_as_many_as_lie_between_the_nearest_keyframes():
+    clock = _clock([0.5] * 4 + [0.1] * 4 + [0.9] * 4)
+    first, before, after, last = clock.distances(6, [0, 4, 8, 12])
+    assert [before, after] == pytest.approx([-2, 2])
+    # Much more happens beyond them.
+    assert first < -8
+    assert last > 10
+
+
+def test_an_error_of_eight_gray_levels_is_no_change_and_one_of_nine_is():
+    clock = ChangeClock()
+    clock.tick(0, None)
+    clock.tick(1, np.full((20, 50), 8, np.uint8))
+    clock.tick(2, np.full((20, 50), 9, np.uint8))
+    # Two pixels of a thousand count at every frame, and all of them in the second.
+    assert clock.distances(1, [0, 2]) == pytest.approx([-2 * 2 / 1004, 2 * 1002 / 1004])
+
+
 def test_keyframes_on_one_side_are_plain_frames_away():
     clock = _clock([0.0, 0.9, 0.0, 0.1])
     assert clock.distances(4, [0, 2]) == [-4, -2]

@@ -35,6 +35,7 @@ BORDERS = st.lists(st.floats(0, 1), min_size=1, max_size=300)
         (AdaptivePolicy(limits=Limits(1, 1)), True, True),
         (SharePolicy(0.1), False, False),
         (SharePolicy(1.0), False, True),
+        (SharePolicy(0.1, Limits(1, 1)), False, True),
         (SpanPolicy(), False, False),
         (SpanPolicy(limits=Limits(1, 1)), False, True),
     ],
@@ -293,6 +294,13 @@ def test_an_edge_leaves_about_a_third_as_much_doubt_behind_it_as_before():
     assert at == 99
     rest = Span(Side.TAIL, (0.1,) * 115, age=20, doubt=2.0)
     assert Spacing(10.0, 100.0).edge(rest) == 79
+
+
+def test_an_edge_of_a_restless_run_is_placed_by_frames_too():
+    borders = (0.0,) * 20 + (0.5,) * 20
+    calm = Span(Side.TAIL, borders, frames=400, keyframes=4, mean_border=0.1)
+    policy = SharePolicy(0.02, Limits(1, 1000))
+    assert policy.accept(replace(calm, unrest=1.0)) < policy.accept(calm)
 
 
 def test_of_places_that_fit_alike_the_first_is_taken():

@@ -76,6 +76,29 @@ def test_labels_never_met_have_evidence_too():
     assert np.isfinite(evidence.table).all()
 
 
+def test_a_label_never_met_shares_no_row_with_one_that_was():
+    votes = np.array([[0, 1]] * 50, np.uint8).T
+    assert _learnt(votes).evidence(6).rows.tolist() == [0, 1, 2, 2, 2, 2]
+
+
+def test_the_most_frequent_contradictions_are_kept(monkeypatch):
+    monkeypatch.setattr("tempseg.refine.consensus.MOST_PATTERNS", 2)
+    votes = np.array([[0, 1]] * 50 + [[2, 3]] * 3 + [[4, 5]] * 30, np.uint8).T
+    # What the rarest was between is as if it had never been met.
+    assert _learnt(votes).evidence(6).rows.tolist() == [0, 1, 4, 4, 2, 3]
+
+
+def test_no_vote_counts_for_another_label_more_than_nine_tenths_of_what_it_does_for_its_own():
+    # The first is more often called by the second's name than the second itself.
+    confusion = np.array([[0.4, 0.6, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 1.0]])
+    rng = np.random.default_rng(0)
+    truth = rng.choice(3, 20000, p=[0.4, 0.2, 0.4])
+    table = _table(_learnt(_called(rng, truth, confusion, 6)), 3)
+    own = np.diag(table)
+    assert table[0, 1] == pytest.approx(0.9 * own[1])
+    assert np.all(table <= np.where(np.eye(3, dtype=bool), 1.0, 0.9) * own * (1 + 1e-5))
+
+
 def test_answers_that_agree_are_believed():
     votes = np.repeat(np.random.default_rng(3).integers(0, 4, (1, 5000), dtype=np.uint8), 4, axis=0)
     assert np.all(np.diag(_table(_learnt(votes), 4)) > 0.99)

@@ -399,6 +399,13 @@ def test_what_appears_in_sight_is_drift_and_does_not_come_from_outside():
     assert last.outside == 0
 
 
+def test_borders_that_err_by_more_than_what_came_in_count_as_they_are(monkeypatch, film, frames):
+    monkeypatch.setattr("tempseg.evidence.border_error", lambda *_: 0.2)
+    monkeypatch.setattr("tempseg.evidence.unexplained", lambda *_: (0.5, 0.04))
+    results = _results(film, frames[:4], Scripted(), lookahead=0)
+    assert [r.evidence.border for r in results[1:]] == [0.2] * 3
+
+
 def test_behind_a_keyframe_inside_a_span_its_answer_is_carried(film, frames):
     policy = Scripted(longest=4, opened={Side.BETWEEN: 1})
     results = _results(film, frames[:5], policy, segmenter=Turning(film, 1))
