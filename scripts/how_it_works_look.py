@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from tempseg import engine as engine_module
+from tempseg import carrier
 from tempseg.build import build_engine
 from tempseg.config import load_config
 from tempseg.kernels import match, shares
@@ -131,7 +131,7 @@ def seen() -> Seen:
     inner = slice(shares.MARGIN, -shares.MARGIN)
     with ExitStack() as stack:
         for module, name, pick in (
-            (engine_module, "look_up", lambda *a: (a[0], a[2], a[3])),
+            (carrier, "look_up", lambda *a: (a[0], a[2], a[3])),
             (shares, "sample", lambda *a: a[2:5]),
             (shares, "nominate", lambda *a: (a[0][inner, :, inner].copy(), a[4])),
             (shares, "rank", lambda *a: tuple(part.copy() for part in a[:4])),
@@ -150,9 +150,11 @@ def seen() -> Seen:
     )
     proposals, references = zip(*in_order, strict=True)
     weights = [np.full(step.luma.shape, -1, np.float32) for _ in proposals]
-    for flow, values, places in found["sample"][2 * at : 2 * at + 2]:
-        side = [p.motion.flow is flow for p in proposals].index(True)
-        weights[side].ravel()[places] = values
+    for flow, values, places in found["sample"]:
+        # Other frames' are passed over, and the frame before this one, which is asked as well.
+        for side, proposal in enumerate(proposals):
+            if proposal.motion.flow is flow:
+                weights[side].ravel()[places] = values
     return Seen(
         proposals,
         references,

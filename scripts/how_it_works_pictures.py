@@ -40,7 +40,7 @@ from how_it_works_sheets import (
     write,
 )
 
-from tempseg import engine as engine_module
+from tempseg import carrier
 from tempseg.config import load_config
 from tempseg.kernels import match, shares
 from tempseg.propagate import BlendSettings, blend
@@ -146,7 +146,7 @@ def window() -> np.ndarray:
             around(now.pixels.colours(), y, x, box=1), f"frame {NOW}", "white: the patch in doubt"
         )
     ]
-    low = [Panel(ballot_chart(found[n], votes[n], int(counts[n])), "the votes of both")]
+    low = [Panel(ballot_chart(found[n], votes[n], int(counts[n])), "the votes of all")]
     for proposal, reference in zip(now.proposals, now.references, strict=True):
         dx, dy = proposal.motion.flow[y - shares.MARGIN, x - shares.MARGIN]
         at = int(np.floor(y + dy + 0.5)), int(np.floor(x + dx + 0.5))
@@ -168,7 +168,7 @@ def scored() -> np.ndarray:
         kept[proposals[0].motion.target_index] = proposals, *arguments
 
     model = Flickering(street())
-    with watched(engine_module, "blend", keep):
+    with watched(carrier, "blend", keep):
         results = pushed(model, street(), frames, **EVERY_TENTH)
     rough = pushed(model, street(), frames, **EVERY_TENTH, refine__smoothing=0.0)
     every = pushed(model, street(), frames, keyframe__policy="interval", keyframe__interval=1)
