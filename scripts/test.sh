@@ -8,6 +8,7 @@ source scripts/environment.sh
 "$BIN/ruff" format --check .
 "$BIN/ruff" check .
 "$BIN/mypy"
+"$BIN/mypy" --config-file scripts/mypy.ini scripts
 "$BIN/lint-imports"
 # The kernels as plain Python too: what the compiler makes of them must not matter. Beside it they
 # are compiled once, so that the two processes below do not both do so.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -82,7 +82,7 @@ class Mixture:
         return int(self._orders[turn][place])
 
 
-def working_ahead(mixture: Mixture, first: int, *, ahead: int = 6) -> Iterator[Batch]:
+def working_ahead(mixture: Mixture, first: int, *, ahead: int = 6) -> Generator[Batch, None, None]:
     """Yield the batches from number `first` on, without end; close the iterator to stop."""
     made: Queue[Batch | BaseException] = Queue(ahead)
     stop = Event()
