@@ -182,7 +182,7 @@ def numbered(clip, tmp_path):
 
 def test_classes_that_cannot_be_scored_are_told_before_the_run(clip, numbered, tmp_path):
     config = {"run.audit": 5}
-    with pytest.raises(ConfigError, match=r"has 5001 classes, but at most 4096.*no --audit"):
+    with pytest.raises(ConfigError, match=r"has 5001 classes, but at most 4096.*leave out --audit"):
         tempseg.run(clip / "clip.mp4", tmp_path / "run", model=f"masks:{numbered}", config=config)
     assert not (tmp_path / "run").exists()
 
