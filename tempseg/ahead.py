@@ -72,19 +72,20 @@ def answered_ahead(
     """
     waiting: list[Step] = []
     keyframes: list[Frame] = []
+    failed: list[Exception] = []
     try:
         for step in steps:
             waiting.append(step)
             if plan.takes(step):
                 keyframes.append(step.frame)
             if len(keyframes) == segmenter.batch or len(waiting) == MOST_WAITING:
-                yield from _answered(waiting, keyframes, segmenter, measure)
+                yield from _answered(waiting, keyframes, segmenter, measure, failed)
                 waiting, keyframes = [], []
     except Exception:
         # What was read before the source failed is worth finishing: models have no part in it.
-        yield from _answered(waiting, keyframes, segmenter, measure)
+        yield from _answered(waiting, keyframes, segmenter, measure, failed)
         raise
-    yield from _answered(waiting, keyframes, segmenter, measure)
+    yield from _answered(waiting, keyframes, segmenter, measure, failed)
 
 
 def _answered(
@@ -92,6 +93,7 @@ def _answered(
     keyframes: list[Frame],
     segmenter: BatchSegmenter,
     measure: Callable[[str, Frame], AbstractContextManager[None]],
+    failed: list[Exception],
 ) -> Iterator[tuple[Step, Prediction | None]]:
     answers: dict[int, Prediction] = {}
     if keyframes:
@@ -100,14 +102,15 @@ def _answered(
                 found = segmenter.segment_batch(keyframes)
             answers = {frame.index: one for frame, one in zip(keyframes, found, strict=False)}
         except Exception as error:  # noqa: BLE001 - asked one by one, the frame at fault raises it
-            if not isinstance(error, ModelError):
+            if not isinstance(error, ModelError) and not failed:
+                failed.append(error)
                 _log.warning(
-                    "%s: keyframes from frame %d on are asked for one by one: a batch failed with "
-                    "%s: %s",
+                    "%s: keyframes from frame %d on are asked for one by one, as others will be "
+                    "where a batch fails: %s: %s",
                     segmenter.info.name,
                     keyframes[0].index,
                     type(error).__name__,
-                    error,
+                    " ".join(str(error).split()),
                 )
     for step in waiting:
         yield step, answers.get(step.frame.index)

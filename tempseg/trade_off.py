@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tempseg.api import ConfigLike, effective_config
 from tempseg.config import check_keys
-from tempseg.errors import OutputError, TempsegError
+from tempseg.errors import OutputError
 from tempseg.evaluation.whole_file import write_whole
 from tempseg.protocols import WorkObserver
 from tempseg.report import write_tuning
@@ -106,7 +106,7 @@ def tune(
             observer=observer,
             command=command,
         )
-    except TempsegError:
+    except BaseException:
         with suppress(OSError):
             for one in made:
                 one.rmdir()

@@ -316,9 +316,10 @@ class Prediction:
     scores : ndarray, shape (h, w, C), float32, C-contiguous, optional
         Class probabilities in [0, 1].
     segments : mapping of int to Segment
-        What the ids stand for, all that `labels` show; empty where an id is its class. The
-        segmenter keeps its ids steady itself: the same id on two keyframes is the same thing, and
-        nothing is put in order between them.
+        What the ids stand for, all that `labels` show but void; empty where an id is its class. A
+        function may leave out ids that are their class, and background (0). The segmenter keeps its
+        ids steady itself: the same id on two keyframes is the same thing, and nothing is put in
+        order between them.
     """
 
     placement: Placement

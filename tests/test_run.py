@@ -297,7 +297,7 @@ def test_a_folder_for_the_unfinished_that_is_a_link_is_refused(clip, tmp_path, o
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "partial").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OutputError, match=r"partial: is a link.*remove it"):
+    with pytest.raises(OutputError, match=r"partial: is a link.*in its place"):
         tempseg.run(clip / "clip.mp4", tmp_path / "run", model=_masks(clip), **options)
     assert os.listdir(tmp_path / "elsewhere") == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,13 @@ class LabelSequence:
             return self.run.numbers
         if self.maps.stems is None:
             return tuple(range(len(self.maps)))
-        found = [_LAST_NUMBER.search(stem) for stem in self.maps.stems]
-        return tuple(int(match[1]) for match in found if match) if all(found) else None
+        return _numbers(self.maps.stems)
+
+
+def _numbers(stems: Sequence[str]) -> tuple[int, ...] | None:
+    """Return the last number in each name; none where a name holds none."""
+    found = [_LAST_NUMBER.search(stem) for stem in stems]
+    return tuple(int(match[1]) for match in found if match) if all(found) else None
 
 
 def open_labels(path: str | Path) -> LabelSequence:
@@ -127,13 +133,19 @@ def _open_folder(folder: Path, name: str) -> LabelSequence:
 
 
 def _ids_beside(labels: FolderMaps, folder: Path) -> FolderMaps:
-    """Return the images of ids that have the names of the label images, in their order."""
+    """Return the images of ids that have the names of the label images, or their numbers."""
     ids = FolderMaps.of(folder)
     if len(ids) != len(labels):
         raise SourceError(
             f"{folder.parent}: ids holds {len(ids)} images, labels {len(labels)}; give one for each"
         )
-    named = {path.stem: path for path in ids.paths}
+    named = dict(zip(ids.stems, ids.paths, strict=True))
+    if set(named) != set(labels.stems):
+        # Names may differ but for the frame's number: 7_labels.png and 007_ids.png.
+        numbers, others = _numbers(labels.stems), _numbers(ids.stems)
+        if numbers is not None and others is not None and set(numbers) == set(others):
+            numbered = dict(zip(others, ids.paths, strict=True))
+            return FolderMaps(tuple(numbered[number] for number in numbers))
     alone = next((path for path in labels.paths if path.stem not in named), None)
     if alone is not None:
         raise SourceError(

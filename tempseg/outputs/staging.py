@@ -74,8 +74,8 @@ class RunFolder:
         if self.partial.is_symlink():
             # What is finished is renamed into place, which leads to no other disk.
             raise OutputError(
-                f"{self.partial}: is a link, and results are not moved across it; remove it or "
-                "choose another --out"
+                f"{self.partial}: is a link, and results are not moved across it; put the folder "
+                "that it leads to in its place, or choose another --out"
             )
         held = sorted(entry.name for entry in self.path.iterdir() if entry.name != DONE)
         resumes = self._resume and (self.unfinished or self.finished)

@@ -21,7 +21,6 @@ from tempseg.errors import (
     TempsegError,
     is_full,
 )
-from tempseg.evaluation.classes import require_scorable
 from tempseg.label_images import list_images
 from tempseg.outputs import RunFolder, Totals, read_totals, write_record
 from tempseg.protocols import RunObserver, Segmenter
@@ -399,6 +398,9 @@ class _InOrder:
 
 
 def _require_auditable(segmenter: SegmenterInfo) -> None:
+    # Only here: a run needs nothing else of what scores.
+    from tempseg.evaluation.classes import require_scorable
+
     fix = "leave out --audit (run.audit)"
     require_scorable(segmenter.class_set, segmenter.name, fix)
     if segmenter.remembers:

@@ -22,6 +22,7 @@ from tempseg.segmenters.options import SegmenterOptions, choose_classes
 from tempseg.segmenters.ports import covers
 from tempseg.types import (
     VOID_8,
+    VOID_16,
     Frame,
     LabelArray,
     Placement,
@@ -46,8 +47,9 @@ class CallableSegmenter:
     (h, w), integers; class probabilities, shape (h, w, C), floats (logits or independent ones
     where `options.output` says so; without C, those of the foreground); or a `Prediction`. Arrays
     cover the frame edge to edge, on any grid, the same for all frames of a size. 255 among labels
-    is void (65535 with more than 255 classes), not a mask's foreground. Ids of a prediction that
-    are no classes may be any that its `segments` have; in 16 bits if the first of them are.
+    is void (65535 with more than 255 classes), not a mask's foreground; in a prediction with
+    segments so is the highest number of its labels' type. Ids of a prediction that are no classes
+    may be any that its `segments` have; in 16 bits if those of the first are, or show void so.
 
     Parameters
     ----------
@@ -131,17 +133,25 @@ class CallableSegmenter:
         if isinstance(returned, Prediction):
             answer = returned.labels if returned.labels is not None else returned.scores
             assert answer is not None
-            returned = replace(returned, segments=self._segments(returned, frame))
-            if returned.labels is not None and _numbered(returned.segments):
-                return self._copied(returned.labels, returned, frame)
+            segments = self._segments(returned, frame)
+            if returned.labels is not None:
+                self._settle_bits(returned.labels, frame, segments=segments)
+                if _numbered(segments):
+                    return replace(returned, labels=returned.labels.copy(), segments=segments)
+                answer = self._with_own_void(returned.labels)
             decoded = self._decoded(answer, returned.placement, frame)
-            return replace(decoded, segments=returned.segments)
+            return replace(decoded, segments=segments)
         if not isinstance(returned, np.ndarray):
             self._refuse(frame, type(returned).__name__, _EXPECTED)
         if returned.ndim not in (2, 3) or returned.size == 0 or returned.dtype.kind not in "iubf":
             self._refuse(frame, f"{returned.dtype} {returned.shape}", _EXPECTED)
         known = frame.size in self._decoders
-        if returned.ndim == 3 and not known and _begins_with_channels(returned, frame.size):
+        classes = len(self._class_set.names)
+        if (
+            returned.ndim == 3
+            and not known
+            and _begins_with_channels(returned, frame.size, classes=classes)
+        ):
             self._refuse(
                 frame,
                 f"{returned.dtype} {returned.shape}",
@@ -153,9 +163,9 @@ class CallableSegmenter:
         return self._decoded(returned, placement, frame)
 
     def _segments(self, answer: Prediction, frame: Frame) -> dict[int, Segment]:
-        """Return an answer's segments, with the background's if it shows 0 and names it nowhere.
+        """Return an answer's segments, and for ids that none stands for, those of their classes.
 
-        Refuses segments of no class, and other ids that none stands for.
+        Among ids that are no classes, only 0 may be left out. Refuses segments of no class, too.
         """
         segments = dict(answer.segments)
         if not segments:
@@ -170,27 +180,48 @@ class CallableSegmenter:
                 )
         if answer.labels is None:
             return segments
-        void = np.iinfo(answer.labels.dtype).max
-        strays = set(np.unique(answer.labels).tolist()) - {*segments, int(void)}
-        if 0 in strays:
-            strays.remove(0)
-            segments[0] = Segment(segment_id=0, class_id=0)
-        if strays:
-            self._refuse(
-                frame,
-                f"id {min(strays)}, which no segment stands for",
-                f"ids of its segments, or {void} for void",
-            )
+        void = int(np.iinfo(answer.labels.dtype).max)
+        strays = set(np.unique(answer.labels).tolist()) - {*segments, void}
+        numbered = _numbered(segments)
+        if not numbered:
+            strays -= {self._void}
+        most = 1 if numbered else classes
+        for stray in sorted(strays):
+            if stray >= most:
+                self._refuse(
+                    frame,
+                    f"id {stray}, which no segment stands for",
+                    f"ids of its segments, or {void} for void",
+                )
+            segments[stray] = Segment(segment_id=stray, class_id=stray)
         return segments
 
-    def _copied(self, labels: LabelArray, answer: Prediction, frame: Frame) -> Prediction:
-        """Return an answer whose ids are no classes as it is, sharing no memory with it."""
-        bits = labels.dtype.itemsize * 8
+    @property
+    def _void(self) -> int:
+        """What stands for void among ids that are classes."""
+        return VOID_8 if len(self._class_set.names) <= VOID_8 else VOID_16
+
+    def _with_own_void(self, labels: LabelArray) -> LabelArray:
+        """Return labels whose highest number, which is void, is that of ids that are classes."""
+        highest = np.iinfo(labels.dtype).max
+        if highest == self._void or not (labels == highest).any():
+            return labels
+        out = labels.astype(np.uint16)
+        out[labels == highest] = self._void
+        return out
+
+    def _settle_bits(
+        self, labels: LabelArray, frame: Frame, *, segments: Mapping[int, Segment]
+    ) -> None:
+        """Decide by the first prediction in how many bits ids are told, and hold others to it."""
+        wide, numbered = labels.dtype == np.uint16, _numbered(segments)
         if self._id_bits is None:
-            self._id_bits = max(bits, self._info.label_bits)
-        if bits > self._id_bits:
-            self._refuse(frame, f"ids in {labels.dtype}", "uint8 as before")
-        return replace(answer, labels=labels.copy())
+            shows = wide and (numbered or bool((labels == VOID_16).any()))
+            self._id_bits = 16 if shows else self._info.label_bits
+        if numbered and wide and self._id_bits < 16:
+            self._refuse(
+                frame, "ids in uint16", "uint8 as before, or ids in uint16 on the first frame too"
+            )
 
     def _decoded(self, answer: NDArray[Any], placement: Placement, frame: Frame) -> Prediction:
         integers = answer.dtype.kind != "f"
@@ -240,22 +271,23 @@ def _numbered(segments: Mapping[int, Segment]) -> bool:
     return any(key != segment.class_id for key, segment in segments.items())
 
 
-def _begins_with_channels(answer: NDArray[Any], size: tuple[int, int]) -> bool:
-    """Tell where an answer's last two sides lie over the frame, and its first two cannot be meant.
+def _begins_with_channels(answer: NDArray[Any], size: tuple[int, int], *, classes: int) -> bool:
+    """Tell whether an answer has its classes first: there its values sum to one, on any grid.
 
-    Any grid will do: small ones may look like that by their number of classes. Where shapes leave
-    doubt, the axis whose values sum to one is that of the classes.
+    Where nothing sums to one, whether its last two sides lie over the frame, and its first two
+    cannot be meant.
     """
     shape = answer.shape
-    if not covers(shape[1:], size):
+    if _sums_to_one(answer, 2):
+        return False
+    if _sums_to_one(answer, 0):
+        return True
+    if not covers(shape[1:], size) or shape[2] == classes:
         return False
     if shape[0] > 1 and shape[1:] == size != shape[:2]:
         return True
-    if _sums_to_one(answer, 2):
-        return False
     # A square grid may be a network's own, whatever the frame's aspect.
-    doubtful = shape[0] == shape[1] or covers(shape[:2], size)
-    return not doubtful or _sums_to_one(answer, 0)
+    return not (shape[0] == shape[1] or covers(shape[:2], size))
 
 
 def _sums_to_one(answer: NDArray[Any], axis: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -173,5 +174,5 @@ def _spread(images: list[Path]) -> list[Path]:
 def _names_and_sizes(images: list[Path]) -> str:
     digest = hashlib.sha256()
     for image in images:
-        digest.update(f"{image.name}\0{image.stat().st_size}\0".encode())
+        digest.update(os.fsencode(f"{image.name}\0{image.stat().st_size}\0"))
     return digest.hexdigest()

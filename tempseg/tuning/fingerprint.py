@@ -38,5 +38,6 @@ def source_fingerprint(spec: str) -> dict[str, object]:
     for file in files:
         status = Path(file).stat()
         size += status.st_size
-        notes.update(f"{os.path.basename(file)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        told = f"{os.path.basename(file)}\0{status.st_size}\0{status.st_mtime_ns}\0"
+        notes.update(os.fsencode(told))
     return {"path": path, "files": len(files), "bytes": size, "notes": notes.hexdigest()}

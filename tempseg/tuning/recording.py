@@ -272,6 +272,8 @@ def record(
         folder = cache / "recordings" / digest(told)
         layers = _layers(head, own)
         skipped = source.count_before() if piece.start is not None else 0
+        # Before the work: it refuses images of different sizes.
+        chunks = _run_chunks(piece, config)
         with alone_with(folder):
             journal = Journal.read(folder, "frames", layers, told)
             if journal.damaged:
@@ -287,16 +289,17 @@ def record(
                 journal = Journal.read(folder, "frames", layers, told)
         if journal.end is None:
             raise OutputError(f"{folder}: cannot be read back; check the disk, or use --cache")
-        chunks = _chunks(piece, config, frames=len(journal.rows))
+        chunks = chunks or (Chunk(0, FramePart(), len(journal.rows)),)
         return Recording(folder, piece, own, video, skipped - before, journal, chunks)
     finally:
         source.close()
 
 
-def _chunks(piece: Piece, config: Config, *, frames: int) -> tuple[Chunk, ...]:
+def _run_chunks(piece: Piece, config: Config) -> tuple[Chunk, ...]:
+    """Return the chunks of a run of the source; none for a piece that was drawn."""
     if (piece.start, piece.end) == (config.source.start, config.source.end):
         return plan_run(piece.spec, config).chunks
-    return (Chunk(0, FramePart(), frames),)
+    return ()
 
 
 @contextmanager

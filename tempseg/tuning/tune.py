@@ -85,7 +85,9 @@ def studies_of(
     segmenter = open_model(config)
     found: list[Study] = []
     for place, spec in enumerate(sources):
-        taken = _taken(spec, config, cache, sample=sample, seed=seed, observer=observer)
+        taken = _taken(
+            spec, config, cache, sample=sample, seed=seed, observer=observer, counted=bool(truths)
+        )
         materials = [
             prepare(recording, config, segmenter, cache, observer=observer)
             for recording in taken.recordings
@@ -144,6 +146,7 @@ def _taken(
     sample: int,
     seed: int,
     observer: WorkObserver | None,
+    counted: bool,
 ) -> _Taken:
     source = build_source(spec, config)
     try:
@@ -151,8 +154,9 @@ def _taken(
         before = source.count_before() if config.source.start is not None else 0
         pieces = draw_pieces(spec, video, config, frames=sample, seed=seed)
         whole = pieces == [Piece(spec, config.source.start, config.source.end)]
-        # By their packets: of a variable rate, length times rate is an estimate.
-        frames = 0 if whole else survey(source, apart_s=0).frames
+        # By their packets, all of which are read: of a variable rate, length times rate is an
+        # estimate.
+        frames = survey(source, apart_s=0).frames if counted and not whole else 0
     finally:
         source.close()
     recordings = []

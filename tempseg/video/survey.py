@@ -89,7 +89,8 @@ def survey(source: FrameSource, *, apart_s: float) -> Survey:
             found = os.stat(path)
         except OSError as error:
             raise SourceError(f"{path}: is gone ({error.strerror})") from error
-        digest.update(f"{os.path.basename(path)}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+        told = f"{os.path.basename(path)}\0{found.st_size}\0{found.st_mtime_ns}\0"
+        digest.update(os.fsencode(told))
         size += found.st_size
     points = []
     last = places[0]

@@ -92,6 +92,13 @@ def test_ids_of_other_names_than_the_labels_are_refused(tmp_path):
         open_labels(folder)
 
 
+def test_ids_are_paired_with_labels_by_number_where_names_differ_in_the_rest(tmp_path):
+    folder = _pairs(tmp_path, ["9_l.png", "10_l.png"], ["0009_ids.png", "0010_ids.png"])
+    ids = open_labels(folder).ids
+    assert ids is not None
+    assert [path.name for path in ids.paths] == ["0009_ids.png", "0010_ids.png"]
+
+
 def test_masks_of_0_and_255_are_seen_as_such(tmp_path):
     for index in range(3):
         mask = np.zeros((4, 5), np.uint8)

@@ -105,6 +105,30 @@ def test_background_need_not_be_among_the_segments() -> None:
     assert answer.segments == {9: Segment(9, 1), 0: Segment(0, 0)}
 
 
+def test_ids_that_are_classes_need_not_all_be_among_the_segments() -> None:
+    ids = np.array([[0, 2], [1, 255]], np.uint8)
+    answer = _answers(_named(ids, {1: Segment(1, 1)})).segment(FRAME)
+    assert set(answer.segments) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("void", [255, 65535])
+def test_sixteen_bit_classes_with_segments_may_show_void(void: int) -> None:
+    ids = np.array([[0, 1], [1, void]], np.uint16)
+    labels = _answers(_named(ids, {0: Segment(0, 0), 1: Segment(1, 1)})).segment(FRAME).labels
+    assert labels is not None
+    assert labels.tolist() == [[0, 1], [1, 255]]
+
+
+def test_frames_without_a_thing_do_not_change_the_bits_of_ids() -> None:
+    nothing = _named(np.array([[0, 65535]], np.uint16), {})
+    thing = _named(np.array([[0, 300]], np.uint16), {300: Segment(300, 1)})
+    segmenter = _answers(nothing, thing)
+    segmenter.segment(FRAME)
+    bits = segmenter.info.label_bits
+    segmenter.segment(FRAME)
+    assert segmenter.info.label_bits == bits == 16
+
+
 @pytest.mark.parametrize("class_id", [-1, 3])
 def test_segments_of_no_class_are_refused(class_id: int) -> None:
     with pytest.raises(ModelError, match=rf"id 1 for class {class_id}, expected classes 0 to 2"):
@@ -174,8 +198,9 @@ def _softmax(shape: tuple[int, int, int], axis: int) -> NDArray[Any]:
         (_softmax((16, 16, 16), 0), (64, 64)),
         (np.zeros((19, 12, 16), np.float32), (48, 64)),
         (np.zeros((19, 12, 16), np.uint8), (48, 64)),
+        (_softmax((21, 16, 16), 0), (48, 64)),
     ],
-    ids=["probabilities", "square", "cube", "independent", "one-hot"],
+    ids=["probabilities", "square", "cube", "independent", "one-hot", "of another aspect"],
 )
 def test_a_small_grid_with_its_channels_first_is_refused(
     answer: NDArray[Any], size: tuple[int, int]
@@ -191,6 +216,16 @@ def test_a_small_grid_with_its_channels_last_is_taken(shape: tuple[int, int, int
     frame = Frame.from_image(np.zeros((48, 64, 3), np.uint8))
     found = CallableSegmenter(lambda image: scores).segment(frame).scores
     np.testing.assert_allclose(found, scores, atol=1e-6)
+
+
+def test_logits_with_as_many_channels_as_classes_are_taken_whatever_their_shape() -> None:
+    # 96 by 171 lies over the frame as well.
+    logits = np.zeros((64, 96, 171), np.float32)
+    options = SegmenterOptions(output="logits", classes=[f"c{i}" for i in range(171)])
+    frame = Frame.from_image(np.zeros((72, 128, 3), np.uint8))
+    found = CallableSegmenter(lambda image: logits, options).segment(frame).scores
+    assert found is not None
+    assert found.shape == logits.shape
 
 
 @pytest.mark.parametrize(
