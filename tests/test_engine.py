@@ -845,6 +845,7 @@ def test_a_batch_that_alone_fails_is_warned_of_and_changes_nothing(cut, caplog):
     assert _told(made) == _told(_run(cut, policy=IntervalPolicy(4))[1])
     assert "truth: keyframes from frame 0 on are asked for one by one" in caplog.messages[0]
     assert "no memory for 3" in caplog.messages[0]
+    assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("raised", [SourceError, OSError])

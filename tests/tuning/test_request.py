@@ -72,6 +72,12 @@ def test_a_wrong_request_leaves_no_folder(tmp_path, model):
     assert not (tmp_path / "far").exists()
 
 
+def test_a_tune_that_is_broken_off_leaves_no_folder(asked, tmp_path):
+    with pytest.raises(Asked):
+        tempseg.tune("a.mp4", tmp_path / "out", model="street", cache=tmp_path / "c")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_each_file_of_an_earlier_tune_is_kept_and_named(tmp_path, name):
     (tmp_path / name).write_text("mine")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from tempseg.errors import SourceError
 from tempseg.label_images import list_images
-from tempseg.video import ImageSource, images, open_source
+from tempseg.segmenters.precomputed import PrecomputedSegmenter
+from tempseg.tuning.fingerprint import source_fingerprint
+from tempseg.video import ImageSource, images, open_source, survey
 from tests.video.clips import gradient
 
 PICTURE = gradient(0)
@@ -45,6 +48,14 @@ def test_glob_takes_what_matches(tmp_path):
     for name in ("a1.png", "a2.png", "b1.png"):
         save(tmp_path / name)
     assert len(list(open_source(str(tmp_path / "a*.png")))) == 2
+
+
+def test_names_need_not_be_text(tmp_path):
+    save(tmp_path / "1.png", np.ones((4, 6), np.uint8))
+    (tmp_path / "1.png").rename(tmp_path / os.fsdecode(b"\xfc1.png"))
+    source = ImageSource(str(tmp_path))
+    assert survey(source, apart_s=0).frames == source_fingerprint(str(tmp_path))["files"] == 1
+    assert PrecomputedSegmenter(tmp_path).info.sha256
 
 
 def test_other_files_in_the_folder_are_ignored(tmp_path):
