@@ -57,9 +57,16 @@ def test_all_that_was_asked_for_reaches_the_tune(asked, tmp_path):
     }
 
 
-def test_the_folder_is_made_before_the_work_with_those_above_it(asked, tmp_path):
-    asked("a.mp4", tmp_path / "far" / "out", model="street")
-    assert (tmp_path / "far" / "out").is_dir()
+def test_the_folder_is_made_before_the_work_with_those_above_it(monkeypatch, tmp_path):
+    out = tmp_path / "far" / "out"
+
+    def tune_config(*arguments, **options):
+        assert out.is_dir()
+        raise Asked
+
+    monkeypatch.setattr(trade_off, "tune_config", tune_config)
+    with pytest.raises(Asked):
+        tempseg.tune("a.mp4", out, model="street")
 
 
 @pytest.mark.parametrize("model", ["street", "masks:nowhere"])
@@ -73,9 +80,8 @@ def test_a_wrong_request_leaves_no_folder(tmp_path, model):
 
 
 def test_a_tune_that_is_broken_off_leaves_no_folder(asked, tmp_path):
-    with pytest.raises(Asked):
-        tempseg.tune("a.mp4", tmp_path / "out", model="street", cache=tmp_path / "c")
-    assert not (tmp_path / "out").exists()
+    asked("a.mp4", tmp_path / "far" / "out", model="street")
+    assert not (tmp_path / "far").exists()
 
 
 @pytest.mark.parametrize("name", FILES)
