@@ -26,7 +26,9 @@ _LEAST_ROW = 4 + 1 + _PROTOTYPES
 
 
 def refuse_detector(model: str, outputs: Iterable[Declared], wanted: str | None) -> None:
-    """Refuse a detector, unless the wanted output has no part in what it detects.
+    """Refuse a detector, unless the wanted output has no part in what it detects, or may have none.
+
+    As many prototypes may be classes: a map of them is taken where it is wanted by name.
 
     Parameters
     ----------
@@ -43,10 +45,13 @@ def refuse_detector(model: str, outputs: Iterable[Declared], wanted: str | None)
         When the outputs together are a detector's; says what is taken instead.
     """
     given = tuple(outputs)
-    parts = _named(given) | _with_boxes(given) | _with_prototypes(given)
-    if not parts or (wanted is not None and wanted not in parts):
+    detections = _named(given) | _with_boxes(given)
+    prototypes, rows = _with_prototypes(given)
+    parts = detections | prototypes | rows
+    refused = detections | rows
+    if not parts or (wanted is not None and wanted not in refused):
         return
-    others = sorted({output.name for output in given} - parts)
+    others = sorted({output.name for output in given} - refused)
     choice = f", or set segmenter.output_name if one of {others} gives classes" if others else ""
     raise ModelError(
         f"{model}: is a detector: its outputs {sorted(parts)} tell of objects one by one, expected "
@@ -63,14 +68,14 @@ def _named(outputs: Sequence[Declared]) -> set[str]:
 
 
 def _with_boxes(outputs: Sequence[Declared]) -> set[str]:
-    """Return what has a row for each row of four: boxes, scores and masks, where there are such.
+    """Return what has a row for each box, of four values or with its score: scores and masks, too.
 
     Boxes and scores alone are enough where no other output could be a map.
     """
     shapes = {output.name: output.shape for output in outputs if output.shape is not None}
     for name, shape in shapes.items():
         # One box may be where the one object is that a mask shows.
-        if len(shape) not in (2, 3) or shape[-1] != 4 or shape[-2] == 1:
+        if len(shape) not in (2, 3) or shape[-1] not in (4, 5) or shape[-2] == 1:
             continue
         rows = shape[:-1]
         same = {other for other, sides in shapes.items() if sides[: len(rows)] == rows} - {name}
@@ -79,8 +84,12 @@ def _with_boxes(outputs: Sequence[Declared]) -> set[str]:
         # Without its number, a row of boxes is like a batch; detectors give classes and scores.
         if len(scores) < (2 if rows == (None,) else 1):
             continue
+        # Five values may be no box, and where the number of rows is open, what looks like masks may
+        # be a map of classes. One number a row, an object's class or score, tells.
+        if (shape[-1] == 5 or rows[-1] is None) and rows not in map(shapes.get, scores):
+            masks = set()
         maps = {other for other, sides in shapes.items() if len(sides) > 2} - {name} - scores
-        if masks or (not maps and len(shapes) == len(outputs)):
+        if masks or (shape[-1] == 4 and not maps and len(shapes) == len(outputs)):
             return {name} | scores | masks
     return set()
 
@@ -100,10 +109,16 @@ def _are_masks(shape: Shape, rows: Shape) -> bool:
     return len(sides) >= 2 and sides[0] != rows[-1]
 
 
-def _with_prototypes(outputs: Sequence[Declared]) -> set[str]:
-    prototypes = {output.name for output in outputs if _are_prototypes(output.shape or ())}
-    rows = {output.name for output in outputs if _are_rows(output.shape or ())}
-    return prototypes | rows if prototypes and rows else set()
+def _with_prototypes(outputs: Sequence[Declared]) -> tuple[set[str], set[str]]:
+    """Return the maps of prototypes and the rows that mix them, where there are both."""
+    shapes = {output.name: output.shape or () for output in outputs}
+    prototypes = {name for name, shape in shapes.items() if _are_prototypes(shape)}
+    rows = {
+        name
+        for name, shape in shapes.items()
+        if _are_rows(shape) and not any(_are_pixels(shape, shapes[other]) for other in prototypes)
+    }
+    return (prototypes, rows) if prototypes and rows else (set(), set())
 
 
 def _are_prototypes(shape: Shape) -> bool:
@@ -111,6 +126,14 @@ def _are_prototypes(shape: Shape) -> bool:
         return False
     # A last side like the one before it is a width.
     return shape[1] == _PROTOTYPES or shape[3] == _PROTOTYPES != shape[2]
+
+
+def _are_pixels(shape: Shape, prototypes: Shape) -> bool:
+    """Return whether a table is a map of the same height and width, or has a row for each pixel."""
+    height, width = prototypes[2:] if prototypes[1] == _PROTOTYPES else prototypes[1:3]
+    if shape[1:] == (height, width):
+        return True
+    return height is not None and width is not None and height * width in shape[1:]
 
 
 def _are_rows(shape: Shape) -> bool:
