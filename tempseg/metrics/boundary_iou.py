@@ -213,7 +213,7 @@ def class_numbers(
     ----------
     labels, truth : ndarray, shape (H, W), uint8 or uint16
     classes : int
-    void : int, optional
+    void : int
 
     Raises
     ------
