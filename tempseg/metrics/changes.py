@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.kernels import counts
-from tempseg.metrics.confusion import check_alike, check_void, label_maps, mean_known
+from tempseg.metrics.confusion import check_alike, check_void, label_maps, mean_known, sequence_void
 from tempseg.types import VOID_8, LabelArray
 
 __all__ = ["Blink", "FlipRate", "StaticFlipRate", "blink", "flip_rate", "static_flip_rate"]
@@ -28,7 +28,7 @@ class FlipRate:
     Parameters
     ----------
     void : int
-        The id that stands for no class.
+        The id that stands for no class; give 65535 with more than 255 classes.
 
     Examples
     --------
@@ -74,7 +74,7 @@ class StaticFlipRate:
     Parameters
     ----------
     void : int
-        The id that stands for no class.
+        The id that stands for no class; give 65535 with more than 255 classes.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class Blink:
     Parameters
     ----------
     void : int
-        The id that stands for no class.
+        The id that stands for no class; give 65535 with more than 255 classes.
 
     Examples
     --------
@@ -160,7 +160,7 @@ class Blink:
         return mean_known(self._shares)
 
 
-def flip_rate(labels: Sequence[LabelArray] | LabelArray, *, void: int = VOID_8) -> float:
+def flip_rate(labels: Sequence[LabelArray] | LabelArray, *, void: int | None = None) -> float:
     """Return the share of pixels whose label differs from the frame before.
 
     Range [0, 1], lower is better. Formula and source as in `FlipRate`.
@@ -169,8 +169,8 @@ def flip_rate(labels: Sequence[LabelArray] | LabelArray, *, void: int = VOID_8) 
     ----------
     labels : ndarray, shape (T, H, W), uint8 or uint16
         Neighbouring frames of one shot.
-    void : int
-        The id that stands for no class.
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 where an id is above 255.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def flip_rate(labels: Sequence[LabelArray] | LabelArray, *, void: int = VOID_8) 
     >>> flip_rate(np.uint8([[[0, 0]], [[0, 1]], [[0, 1]]]))
     0.25
     """
-    flips = FlipRate(void=void)
+    flips = FlipRate(void=sequence_void(void, labels))
     for previous, current in pairwise(labels):
         flips.update(previous, current)
     return flips.compute()
@@ -188,7 +188,7 @@ def static_flip_rate(
     labels: Sequence[LabelArray] | LabelArray,
     truth: Sequence[LabelArray] | LabelArray,
     *,
-    void: int = VOID_8,
+    void: int | None = None,
 ) -> float:
     """Return the share of pixels whose label changed although their truth did not.
 
@@ -198,8 +198,8 @@ def static_flip_rate(
     ----------
     labels, truth : ndarray, shape (T, H, W), uint8 or uint16
         Neighbouring frames of one shot.
-    void : int
-        The id that stands for no class.
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 where an id is above 255.
 
     Examples
     --------
@@ -207,13 +207,13 @@ def static_flip_rate(
     >>> static_flip_rate(np.uint8([[[0, 0]], [[1, 1]]]), np.uint8([[[0, 0]], [[0, 1]]]))
     1.0
     """
-    flips = StaticFlipRate(void=void)
+    flips = StaticFlipRate(void=sequence_void(void, labels, truth))
     for before, after in pairwise(zip(labels, truth, strict=True)):
         flips.update(before[0], after[0], before[1], after[1])
     return flips.compute()
 
 
-def blink(labels: Sequence[LabelArray] | LabelArray, *, void: int = VOID_8) -> float:
+def blink(labels: Sequence[LabelArray] | LabelArray, *, void: int | None = None) -> float:
     """Return the mean share of pixels that leave their label for one frame only.
 
     Range [0, 1], lower is better. Formula and source as in `Blink`.
@@ -222,8 +222,8 @@ def blink(labels: Sequence[LabelArray] | LabelArray, *, void: int = VOID_8) -> f
     ----------
     labels : ndarray, shape (T, H, W), uint8 or uint16
         Neighbouring frames of one shot.
-    void : int
-        The id that stands for no class.
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 where an id is above 255.
 
     Examples
     --------
@@ -231,7 +231,7 @@ def blink(labels: Sequence[LabelArray] | LabelArray, *, void: int = VOID_8) -> f
     >>> blink(np.uint8([[[0, 0]], [[0, 1]], [[0, 0]], [[0, 0]]]))
     0.25
     """
-    blinks = Blink(void=void)
+    blinks = Blink(void=sequence_void(void, labels))
     for before, middle, after in zip(labels, labels[1:], labels[2:], strict=False):
         blinks.update(before, middle, after)
     return blinks.compute()

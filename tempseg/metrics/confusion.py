@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -298,6 +298,15 @@ def check_void(void: int | None, classes: int = 0) -> int:
     if not 0 <= void <= np.iinfo(np.uint16).max:
         raise ValueError(f"void is {void}, expected an id from 0 to 65535")
     return void
+
+
+def sequence_void(void: int | None, *sequences: Sequence[LabelArray] | LabelArray) -> int:
+    """Return the void id; by default that beside as many classes as the highest id asks for."""
+    if void is not None:
+        return check_void(void)
+    return check_void(
+        None, max((int(ids.max(initial=0)) for maps in sequences for ids in maps), default=0)
+    )
 
 
 def check_compat(compat: str | None, known: tuple[str, ...]) -> None:

@@ -20,8 +20,9 @@ from tempseg.metrics.confusion import (
     known_classes,
     label_maps,
     mean_known,
+    sequence_void,
 )
-from tempseg.types import VOID_16, FloatArray, LabelArray
+from tempseg.types import FloatArray, LabelArray
 
 __all__ = [
     "PairScores",
@@ -257,7 +258,7 @@ def temporal_consistency(
     if len(flow) != len(labels) - 1:
         raise ValueError(f"flow has {len(flow)} fields, expected {len(labels) - 1}")
     if classes is None:
-        void = check_void(void, _highest(labels, VOID_16))
+        void = sequence_void(void, labels)
         classes = 1 + _highest(labels, void)
     metric = TemporalConsistency(classes, void=void, compat=compat)
     for i, field in enumerate(flow):

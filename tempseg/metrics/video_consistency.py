@@ -16,6 +16,7 @@ from tempseg.metrics.confusion import (
     check_void,
     label_maps,
     mean_known,
+    sequence_void,
 )
 from tempseg.types import VOID_8, LabelArray
 
@@ -66,7 +67,7 @@ class VideoConsistency:
     window : int
         Frames a window C, at least 2.
     void : int
-        The id that stands for no class.
+        The id that stands for no class; give 65535 with more than 255 classes.
     compat : {"vspw"}, optional
         Counts void as a class that can be constant, as VSPW's script does. Which windows that
         script looks at is told by `windows`.
@@ -167,7 +168,7 @@ def video_consistency(
     truth: Sequence[LabelArray] | LabelArray,
     *,
     window: int = 8,
-    void: int = VOID_8,
+    void: int | None = None,
     compat: VideoConsistencyCompat | None = None,
 ) -> VideoConsistencyScores:
     """Return the video consistency of one shot.
@@ -179,7 +180,9 @@ def video_consistency(
     labels, truth : ndarray, shape (T, H, W), uint8 or uint16
     window : int
         Frames a window.
-    void, compat
+    void : int, optional
+        The id that stands for no class; by default 255, or 65535 where an id is above 255.
+    compat
         As in `VideoConsistency`.
 
     Examples
@@ -191,6 +194,7 @@ def video_consistency(
     """
     if len(labels) != len(truth):
         raise ValueError(f"{len(labels)} label maps and {len(truth)} truths, expected one each")
+    void = sequence_void(void, labels, truth)
     consistency = VideoConsistency(window, void=void, compat=compat)
     for start in windows(len(labels), window, compat):
         consistency.update(labels[start : start + window], truth[start : start + window])

@@ -27,6 +27,35 @@ def test_class_255_of_many_counts_in_steadiness():
     assert metrics.area_jitter(both, classes=CLASSES).per_class[255] > 0
 
 
+@pytest.mark.parametrize("ids", [(255, 300), (300, 255)])
+def test_id_255_beside_higher_ids_counts_where_no_number_of_classes_is_told(ids):
+    labels = np.uint16([[[id_]] for id_ in (*ids, ids[0])])
+    truth = np.full_like(labels, ids[0])
+    assert metrics.flip_rate(labels) == 1.0
+    assert metrics.blink(labels) == 1.0
+    assert metrics.static_flip_rate(labels, truth) == 1.0
+    assert metrics.video_consistency(labels, truth, window=3).windows == 1
+
+
+def test_id_255_beside_higher_ids_is_consistent_with_none_of_them():
+    labels = np.uint16([[[255]], [[300]], [[255]]])
+    assert metrics.temporal_consistency(labels, STILL[[0, 0], :1, :1]) == 0.0
+
+
+def test_65535_beside_255_is_void_where_no_number_of_classes_is_told():
+    labels = np.uint16([[[255, 255]], [[255, 65535]], [[255, 255]]])
+    assert metrics.flip_rate(labels) == 0.0
+    assert metrics.blink(labels) == 0.0
+    assert metrics.static_flip_rate(labels, labels) == 0.0
+    assert metrics.video_consistency(labels, labels, window=3).vc == 1.0
+    assert metrics.temporal_consistency(labels, STILL[[0, 0], :1, :2]) == 1.0
+
+
+def test_no_maps_have_no_flips():
+    assert np.isnan(metrics.flip_rate([]))
+    assert np.isnan(metrics.blink([]))
+
+
 def test_object_255_of_many_is_an_object():
     found = metrics.region_similarity(WRONG, TRUTH, objects=CLASSES)
     assert found.j_mean < 1
