@@ -13,7 +13,7 @@ from tempseg.probing.answers import class_value
 from tempseg.probing.behaviour import full_size_labels
 from tempseg.probing.candidates import Candidate
 from tempseg.probing.pictures import Pictures, pictures_of, rendered_pictures
-from tempseg.probing.results import Guess, Probe, TensorRow, View
+from tempseg.probing.results import Guess, Probe, TensorRow, Timing, View
 from tempseg.probing.timing import time_apart
 from tempseg.protocols import Segmenter
 from tempseg.segmenter_block import segmenter_block
@@ -42,14 +42,17 @@ def probe_answering(
         When there is no such thing, or its answer cannot be used.
     """
     masks = path.startswith(_MASKS)
+    timings: tuple[Timing, ...] = ()
     if masks:
+        segmenter = open_segmenter(path, options)
         pictures = _blank(path.removeprefix(_MASKS))
+        tell("asking for an answer")
     else:
         pictures = rendered_pictures() if image is None else pictures_of(image)
-    # A function runs in a process of its own first: it may end that one.
-    timings = () if masks else time_apart(path, options, threads=(None,))
-    tell("asking for an answer")
-    segmenter = open_segmenter(path, options)
+        # A function runs in a process of its own first: it may end that one.
+        timings = time_apart(path, options, threads=(None,))
+        tell("asking for an answer")
+        segmenter = open_segmenter(path, options)
     picture = pictures.images[0]
     answer = segmenter.segment(Frame.from_image(picture))
     keys = dict(given)
@@ -85,8 +88,6 @@ def _blank(folder: str) -> Pictures:
     """Return a black picture of the size of the first label image."""
     try:
         images = list_images(folder)
-        if not images:
-            raise ModelError(f"{folder}: holds no label images; give a folder of PNG files")
         first = read_label_image(images[0])
     except SourceError as error:
         raise ModelError(str(error)) from error

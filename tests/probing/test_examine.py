@@ -187,6 +187,16 @@ def test_masks_are_read_as_a_run_would(tmp_path: Path) -> None:
     assert found.timings == ()
 
 
+def test_masks_without_a_folder_are_refused_as_a_run_refuses_them() -> None:
+    with pytest.raises(ModelError, match=r"^masks: names no folder; give masks:FOLDER"):
+        tempseg.probe("masks:")
+
+
+def test_a_folder_without_masks_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=f"^{tmp_path}: holds no label images"):
+        tempseg.probe(f"masks:{tmp_path}")
+
+
 def test_a_model_among_the_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"segmenter\.model"):
         tempseg.probe(tmp_path / "a.onnx", settings={"segmenter.model": "b.onnx"})
