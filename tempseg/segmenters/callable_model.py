@@ -180,11 +180,9 @@ class CallableSegmenter:
                 )
         if answer.labels is None:
             return segments
-        void = int(np.iinfo(answer.labels.dtype).max)
-        strays = set(np.unique(answer.labels).tolist()) - {*segments, void}
         numbered = _numbered(segments)
-        if not numbered:
-            strays -= {self._void}
+        void = int(np.iinfo(answer.labels.dtype).max) if numbered else self._void
+        strays = set(np.unique(answer.labels).tolist()) - {*segments, void, VOID_16}
         most = 1 if numbered else classes
         for stray in sorted(strays):
             if stray >= most:
@@ -202,13 +200,10 @@ class CallableSegmenter:
         return VOID_8 if len(self._class_set.names) <= VOID_8 else VOID_16
 
     def _with_own_void(self, labels: LabelArray) -> LabelArray:
-        """Return labels whose highest number, which is void, is that of ids that are classes."""
-        highest = np.iinfo(labels.dtype).max
-        if highest == self._void or not (labels == highest).any():
+        """Return labels in which 65535, void in 16 bits, is what stands for void among classes."""
+        if labels.dtype != np.uint16 or self._void == VOID_16:
             return labels
-        out = labels.astype(np.uint16)
-        out[labels == highest] = self._void
-        return out
+        return np.where(labels == VOID_16, np.uint16(self._void), labels)
 
     def _settle_bits(
         self, labels: LabelArray, frame: Frame, *, segments: Mapping[int, Segment]

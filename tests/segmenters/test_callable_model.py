@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,15 @@ def test_sixteen_bit_classes_with_segments_may_show_void(void: int) -> None:
     labels = _answers(_named(ids, {0: Segment(0, 0), 1: Segment(1, 1)})).segment(FRAME).labels
     assert labels is not None
     assert labels.tolist() == [[0, 1], [1, 255]]
+
+
+def test_the_last_of_256_classes_is_no_void_in_eight_bits() -> None:
+    options = SegmenterOptions(classes=[f"c{i}" for i in range(300)])
+    answer = _named(np.array([[0, 255]], np.uint8), {0: Segment(0, 0)})
+    for given in (answer, replace(answer, segments={})):
+        made = CallableSegmenter(lambda image, given=given: given, options).segment(FRAME)
+        assert made.labels is not None
+        assert made.labels.tolist() == [[0, 255]]
 
 
 def test_frames_without_a_thing_do_not_change_the_bits_of_ids() -> None:
