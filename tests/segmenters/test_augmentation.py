@@ -14,6 +14,7 @@ from tempseg.segmenters import (
     open_segmenter,
 )
 from tempseg.types import Frame, Placement, Prediction, Segment
+from tests.segmenters import functions
 from tests.segmenters.tiny import TinyModels, colour_frame, colour_ids
 
 RGB = SegmenterOptions(classes=("red", "green", "blue"))
@@ -119,13 +120,6 @@ def shown(pixels: np.ndarray) -> Prediction:
     return Prediction(placement, labels, segments={label: Segment(label, label)})
 
 
-def counted(pixels: np.ndarray) -> Prediction:
-    """Answer with an id that is no class."""
-    labels = np.full(pixels.shape[:2], 2, np.uint8)
-    placement = Placement.stretch(labels.shape, labels.shape)
-    return Prediction(placement, labels, segments={2: Segment(2, 1)})
-
-
 def test_segments_of_a_frame_are_those_of_its_views() -> None:
     image = np.zeros((8, 12, 3), np.uint8)
     image[:, 6:] = 255
@@ -135,11 +129,11 @@ def test_segments_of_a_frame_are_those_of_its_views() -> None:
 
 @pytest.mark.parametrize("wish", [{"flip": True}, {"scales": (2.0,)}, {"scales": (0.5, 1.0)}])
 def test_ids_that_are_no_classes_are_not_put_to_the_vote(frame: Frame, wish: dict) -> None:
-    model = AugmentingSegmenter(CallableSegmenter(counted, RGB, name="counted"), **wish)
+    model = AugmentingSegmenter(CallableSegmenter(functions.counted, RGB, name="counted"), **wish)
     with pytest.raises(ModelError, match=r"counted: frame 0: id 2 stands for class 1.*\.flip and"):
         model.segment(frame)
 
 
 def test_one_view_keeps_its_ids(frame: Frame) -> None:
-    model = AugmentingSegmenter(CallableSegmenter(counted, RGB), scales=(0.5,))
+    model = AugmentingSegmenter(CallableSegmenter(functions.counted, RGB), scales=(0.5,))
     assert model.segment(frame).segments == {2: Segment(2, 1)}

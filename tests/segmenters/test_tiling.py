@@ -141,13 +141,6 @@ def named(pixels: np.ndarray) -> Prediction:
     return Prediction(Placement.stretch(labels.shape, labels.shape), labels, segments=segments)
 
 
-def counted(pixels: np.ndarray) -> Prediction:
-    """Answer with an id that is no class."""
-    labels = np.full(pixels.shape[:2], 2, np.uint8)
-    placement = Placement.stretch(labels.shape, labels.shape)
-    return Prediction(placement, labels, segments={2: Segment(2, 1)})
-
-
 def test_segments_of_a_frame_are_those_of_its_tiles() -> None:
     image = np.zeros((20, 60, 3), np.uint8)
     image[:, :20, 0] = image[:, 20:40, 1] = 200
@@ -160,7 +153,9 @@ def test_segments_of_a_frame_are_those_of_its_tiles() -> None:
 
 
 def test_ids_that_are_no_classes_are_not_joined() -> None:
-    tiles = TilingSegmenter(CallableSegmenter(counted, RGB, name="counted"), tile=(20, 20))
+    tiles = TilingSegmenter(
+        CallableSegmenter(functions.counted, RGB, name="counted"), tile=(20, 20)
+    )
     frame = Frame.from_image(np.zeros((20, 60, 3), np.uint8), index=7)
     told = r"counted: frame 7: id 2 stands for class 1.*remove segmenter\.tiles"
     with pytest.raises(ModelError, match=told):
