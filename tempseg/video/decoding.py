@@ -65,7 +65,9 @@ class PtsRange:
 
 
 class VideoDecoder:
-    """The frames of a file's first video stream that decode, in presentation order.
+    """The frames of a file's video that decode, in presentation order.
+
+    Of several streams it is the one that players show.
 
     Packets that do not decode are passed over; frames that the decoder flags as corrupt come as it
     has concealed them. Both are counted in `damaged`, when they lie in `counted`.
@@ -255,7 +257,7 @@ def _move_out(frame: VideoFrame) -> None:
 def _open_stream(path: str, *, strict: bool = True) -> tuple[InputContainer, VideoStream]:
     container = _open(path)
     try:
-        stream = _first_video_stream(container, path)
+        stream = _shown_video_stream(container, path)
     except SourceError:
         container.close()
         raise
@@ -279,13 +281,15 @@ def _open(path: str) -> InputContainer:
         ) from error
 
 
-def _first_video_stream(container: InputContainer, path: str) -> VideoStream:
-    for stream in container.streams.video:
-        if Disposition.attached_pic in stream.disposition:
-            continue
+def _shown_video_stream(container: InputContainer, path: str) -> VideoStream:
+    """Return the stream that players show: the first marked as default, else the first."""
+    videos = container.streams.video
+    moving = [s for s in videos if Disposition.attached_pic not in s.disposition]
+    if moving:
+        stream = max(moving, key=lambda s: Disposition.default in s.disposition)
         if stream.codec_context is None or stream.time_base is None:
             raise SourceError(f"{path}: FFmpeg has no decoder for its video; convert it to H.264")
         return stream
-    kinds = ", ".join(sorted({stream.type for stream in container.streams}))
-    held = f"no video stream in it, only {kinds}" if kinds else "no streams in it at all"
+    kinds = sorted({"cover picture" if s in videos else s.type for s in container.streams})
+    held = f"no video stream in it, only {', '.join(kinds)}" if kinds else "no streams in it at all"
     raise SourceError(f"{path}: {held}; give a file with a picture")

@@ -11,6 +11,7 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from tempseg.errors import SourceError
 from tempseg.video import VideoSource, open_source
@@ -379,6 +380,32 @@ def test_sound_alone_is_no_source(tmp_path):
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     with pytest.raises(SourceError, match="only audio"):
+        open_source(str(path))
+
+
+def test_of_several_videos_the_one_that_is_shown_by_default_is_read(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as out:
+        streams = [out.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, width in zip(streams, (32, 64), strict=True):
+            stream.width, stream.height, stream.pix_fmt = width, 48, "yuv420p"
+        streams[0].disposition, streams[1].disposition = Disposition(0), Disposition.default
+        for stream in streams:
+            image = gradient(0, width=stream.width, height=48)
+            frame = av.VideoFrame.from_ndarray(image, "rgb24")
+            out.mux([*stream.encode(frame), *stream.encode(None)])
+    assert open_source(str(path)).info.width == 64
+
+
+def test_a_cover_is_no_source(tmp_path):
+    path = tmp_path / "a.m4a"
+    with av.open(str(path), "w", format="mp4") as out:
+        stream = out.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        stream.disposition = Disposition.attached_pic
+        frame = av.VideoFrame.from_ndarray(gradient(0), "rgb24").reformat(format="yuvj420p")
+        out.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.raises(SourceError, match="no video stream in it, only cover picture"):
         open_source(str(path))
 
 
