@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -27,6 +28,8 @@ _log = logging.getLogger(__name__)
 _FALLBACK_RATE = Fraction(25)
 # Above this FFmpeg has taken the time base for a rate.
 _HIGHEST_RATE = 960
+# How FFmpeg has numbered images written.
+_COUNTER = re.compile(r"%0?\d*d")
 
 
 def open_source(
@@ -64,7 +67,7 @@ def open_source(
         from tempseg.video.images import ImageSource
 
         return ImageSource(spec, start=start, end=end, frame_rate=frame_rate, part=part)
-    if os.path.exists(spec):
+    if spec == "-" or os.path.exists(spec):
         raise SourceError(
             f"{spec}: a pipe or a device, and a video is read more than once; "
             "save it to a file and give that"
@@ -74,6 +77,9 @@ def open_source(
             f"{spec}: an address, and only files, folders and globs are read; "
             "save the video to a file and give that"
         )
+    if _COUNTER.search(spec):
+        pattern = _COUNTER.sub("*", spec)
+        raise SourceError(f"{spec}: no such file; give numbered images as a glob, '{pattern}'")
     raise SourceError(f"{spec}: no such file or folder; check the path")
 
 
@@ -181,7 +187,7 @@ class VideoSource:
         if first is None:
             raise SourceError(
                 f"{self._path}: no frame of its video could be decoded; "
-                "check that the file is complete"
+                "check that the file is complete, or convert it"
             )
         self._width, self._height = first.width, first.height
         self._turns = round(first.rotation / 90) % 4

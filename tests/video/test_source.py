@@ -33,6 +33,16 @@ def test_a_pipe_is_refused_with_what_to_do(tmp_path):
         open_source(str(tmp_path / "pipe"))
 
 
+def test_standard_input_is_refused_with_what_to_do():
+    with pytest.raises(SourceError, match="save it to a file"):
+        open_source("-")
+
+
+def test_numbered_images_are_told_to_be_given_as_a_glob(tmp_path):
+    with pytest.raises(SourceError, match=r"as a glob, '.*shot_\*\.png'"):
+        open_source(str(tmp_path / "shot_%04d.png"))
+
+
 def test_frames_count_from_zero(tmp_path):
     source = open_source(str(write_clip(tmp_path / "a.mp4")), start=0.2)
     assert [frame.index for frame in source] == list(range(5))
