@@ -283,8 +283,9 @@ class VideoSource:
             index = self._part.first_index
             while self._ahead is not None:
                 frame, pts = self._ahead
-                self._warn_of_damage(pts)
                 yield Frame(index, pts, self._time_base, self._picture(frame))
+                # Only to who reads on: a run opens its source for the first frame alone, too.
+                self._warn_of_damage(pts)
                 index += 1
                 self._ahead = next(self._timed, None)
             self._warn_of_damage(pts)

@@ -140,6 +140,14 @@ def test_corrupt_packets_are_warned_of_once(tmp_path, caplog):
     assert [record.name for record in caplog.records] == ["tempseg.video.source"]
 
 
+def test_a_look_at_the_first_frame_warns_of_no_damage(tmp_path, caplog):
+    clip = write_clip(tmp_path / "a.mp4")
+    damage(clip, 1)
+    with caplog.at_level(logging.WARNING):
+        next(iter(open_source(str(clip))))
+    assert not caplog.records
+
+
 def test_ffmpeg_stays_silent_about_corrupt_packets(tmp_path, capfd):
     clip = write_clip(tmp_path / "a.mp4", options={"preset": "ultrafast", "g": "1"})
     damage(clip, 2)
