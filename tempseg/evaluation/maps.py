@@ -99,7 +99,7 @@ class VideoMaps:
         """
         decoder = VideoDecoder(str(path))
         try:
-            count = decoder.packets_before(sys.maxsize)
+            count = decoder.frames_before(sys.maxsize)
         finally:
             decoder.close()
         if count == 0:

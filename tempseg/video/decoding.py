@@ -24,6 +24,7 @@ from tempseg.video.container import (
     open_input,
     tells_decoding_times,
 )
+from tempseg.video.fields import FieldPairs
 from tempseg.video.reorder import in_order
 
 __all__ = ["PtsRange", "VideoDecoder"]
@@ -185,11 +186,15 @@ class VideoDecoder:
             if packet.size:
                 yield packet
 
-    def packets_before(self, pts: int) -> int:
-        """Return how many packets are presented before a time, reading the file anew."""
+    def frames_before(self, pts: int) -> int:
+        """Return how many frames are presented before a time, by the packets, read anew."""
         with closing(VideoDecoder(self._path)) as anew:
+            fields = FieldPairs(anew.stream.codec_context)
             return sum(
-                packet.size > 0 and packet.pts is not None and packet.pts < pts
+                packet.size > 0
+                and not fields.completes(packet)
+                and packet.pts is not None
+                and packet.pts < pts
                 for packet in anew._packets()
             )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from av.packet import Packet
 
-__all__ = ["opens_cleanly"]
+__all__ = ["opens_cleanly", "units"]
 
 _IDR, _SEI = 5, 6
 _RECOVERY_POINT = 6
@@ -27,14 +27,14 @@ def opens_cleanly(packet: Packet[Any]) -> bool:
         return True
     extradata = context.extradata or b""
     data = bytes(packet)
-    for unit in _units(data, extradata):
+    for unit in units(data, extradata):
         kind = unit[0] & 31
         if kind == _IDR or (kind == _SEI and _recovers_at_once(unit)):
             return True
     return False
 
 
-def _units(data: bytes, extradata: bytes) -> Iterator[bytes]:
+def units(data: bytes, extradata: bytes) -> Iterator[bytes]:
     """Yield NAL units, length-prefixed as in MP4 or after start codes as in a stream."""
     if extradata[:1] == b"\x01" and len(extradata) > 4:
         width = (extradata[4] & 3) + 1

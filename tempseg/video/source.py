@@ -163,7 +163,7 @@ class VideoSource:
 
     def count_before(self) -> int:
         """Return how many frames lie before the part, by their packets; nothing is decoded."""
-        return 0 if self._range.start is None else self._decoder.packets_before(self._range.start)
+        return 0 if self._range.start is None else self._decoder.frames_before(self._range.start)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from tempseg.errors import SourceError
 from tempseg.protocols import FrameSource
 from tempseg.video.decoding import PtsRange, VideoDecoder
+from tempseg.video.fields import FieldPairs
 from tempseg.video.idr import opens_cleanly
 from tempseg.video.source import VideoSource
 
@@ -121,6 +122,7 @@ class _Scan:
         self, stream: VideoStream, wanted: PtsRange, apart: Fraction, *, doubt: str
     ) -> None:
         self._stream, self._wanted, self._apart = stream, wanted, apart
+        self._fields = FieldPairs(stream.codec_context)
         self._digest = hashlib.sha256()
         self._bytes = 0
         self._frames = 0
@@ -141,7 +143,9 @@ class _Scan:
         self._digest.update(f"{pts} {packet.size} ".encode())
         self._digest.update(packet)
         self._bytes += packet.size
-        if packet.stream_index != self._stream.index or packet.is_discard:
+        if packet.stream_index != self._stream.index:
+            return True
+        if self._fields.completes(packet) or packet.is_discard:
             return True
         if pts is None:
             self._doubt = self._doubt or "a packet has no timestamp"
