@@ -35,7 +35,10 @@ def image_files(spec: str) -> list[str]:
             raise SourceError(f"{spec}: no readable folder ({error.strerror})") from error
         # Hidden ones are no frames: macOS leaves a ._NAME beside each file on foreign disks.
         found = [e.path for e in entries if e.is_file() and not e.name.startswith(".")]
-        nothing = f"{spec}: no images in this folder; it takes {', '.join(_SUFFIXES)}"
+        nothing = (
+            f"{spec}: no images in this folder; it takes {', '.join(_SUFFIXES)}; "
+            f"give videos as a glob, such as '{os.path.join(spec, '*.mp4')}'"
+        )
     else:
         found = [path for path in glob.glob(spec, recursive=True) if os.path.isfile(path)]
         nothing = f"{spec}: no image matches; it takes {', '.join(_SUFFIXES)}"

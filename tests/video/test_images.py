@@ -209,6 +209,12 @@ def test_folder_without_images_is_named(tmp_path):
         open_source(str(tmp_path))
 
 
+def test_a_folder_of_videos_is_told_to_be_given_as_a_glob(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"give videos as a glob, such as '.*/\*\.mp4'"):
+        open_source(str(tmp_path))
+
+
 def test_folder_of_unreadable_images_is_named(tmp_path):
     (tmp_path / "1.png").write_bytes(b"")
     with pytest.raises(SourceError, match="none of its 1 images"):
