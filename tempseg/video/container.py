@@ -17,6 +17,7 @@ __all__ = [
     "demuxed",
     "guesses_times",
     "is_address",
+    "is_cut_short",
     "may_restart",
     "open_input",
     "tells_decoding_times",
@@ -27,6 +28,10 @@ __all__ = [
 # image stands for itself.
 _OPTIONS = {"correct_ts_overflow": "0", "pattern_type": "none"}
 _TS_DISCONT = 0x0200
+
+# The segment, which is all but the header, and where it begins at the latest.
+_SEGMENT = bytes.fromhex("18538067")
+_MATROSKA_HEAD = 4096
 
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]+://|camera:\d*$")
 
@@ -71,6 +76,26 @@ def guesses_times(container: InputContainer) -> bool:
     before.
     """
     return container.format.name == "mpeg"
+
+
+def is_cut_short(container: InputContainer, path: str) -> bool:
+    """Tell whether a file holds less than its header says, where FFmpeg's reading does not.
+
+    Of Matroska and WebM a last block that is not whole is left out as if it were not there.
+    """
+    if container.format.name != "matroska,webm":
+        return False
+    with open(path, "rb") as file:
+        head = file.read(_MATROSKA_HEAD)
+    place = head.find(_SEGMENT) + len(_SEGMENT)
+    if place < len(_SEGMENT) or place == len(head):
+        return False
+    # A number whose leading zeros tell its length in bytes; all ones where nobody knew the size.
+    length = 9 - head[place].bit_length()
+    value_bits = 7 * length
+    told = int.from_bytes(head[place : place + length], "big") & ((1 << value_bits) - 1)
+    unknown = (1 << value_bits) - 1
+    return told != unknown and place + length + told > os.path.getsize(path)
 
 
 def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:

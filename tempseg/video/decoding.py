@@ -20,6 +20,7 @@ from tempseg.errors import SourceError
 from tempseg.video.container import (
     demuxed,
     guesses_times,
+    is_cut_short,
     may_restart,
     open_input,
     tells_decoding_times,
@@ -90,6 +91,7 @@ class VideoDecoder:
         # Where the first packet since the last seek lies in the file.
         self._landed: int | None = None
         self._container, self.stream = _open_stream(path)
+        self._cut_short = is_cut_short(self._container, path)
         self._lenient: tuple[InputContainer, VideoStream] | None = None
 
     @property
@@ -242,6 +244,8 @@ class VideoDecoder:
                     "the file and try again"
                 ) from error
             else:
+                if self._cut_short:
+                    self._note_damage(None)
                 return
 
     def _note_damage(self, pts: int | None) -> None:

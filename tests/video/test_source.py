@@ -207,6 +207,24 @@ def test_pictures_of_a_damaged_file_do_not_depend_on_who_holds_frames(
     assert all(np.array_equal(a, b) for a, b in zip(dropped, held, strict=True))
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.avi"])
+def test_a_file_that_ends_too_soon_is_warned_of(tmp_path, caplog, name):
+    clip = write_clip(tmp_path / name, range(30), container={"movflags": "faststart"})
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 2 // 3])
+    with caplog.at_level(logging.WARNING):
+        frames = list(open_source(str(clip)))
+    assert 0 < len(frames) < 30
+    assert "damaged" in caplog.text
+
+
+@pytest.mark.parametrize("live", ["0", "1"])
+def test_a_whole_matroska_file_is_not_taken_for_cut_short(tmp_path, live):
+    clip = write_clip(tmp_path / "a.mkv", container={"live": live})
+    source = open_source(str(clip))
+    assert len(list(source)) == 10
+    assert source.damaged == 0
+
+
 def test_mjpeg_that_is_cut_short_is_counted_and_shown(tmp_path, caplog):
     clip = _noisy(tmp_path / "a.mkv", "mjpeg", {}, "yuvj420p")
     whole = [frame.luma for frame in open_source(str(clip))]
