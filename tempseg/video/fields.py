@@ -104,7 +104,8 @@ def _read_set(bits: _Bits) -> tuple[int, int] | None:
         bits.number(1)
         bits.golomb()
         bits.golomb()
-        for _ in range(bits.golomb()):
+        # More than the standard's 255 are damage.
+        for _ in range(min(bits.golomb(), 255)):
             bits.golomb()
     bits.golomb()
     bits.number(1)

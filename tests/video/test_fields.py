@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tempseg.video import FramePart, open_source, survey
+from tempseg.video.fields import FieldPairs
 
 SIDE = 32
 GROUP, FRAMES = 5, 15
@@ -91,3 +95,12 @@ def test_two_fields_are_one_frame(tmp_path, high, timed):
 def test_frames_before_a_part_are_no_fields(tmp_path):
     clip = str(write_fields(tmp_path / "a.ts"))
     assert open_source(clip, start=0.28).count_before() == 7
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60), st.booleans())
+def test_damaged_headers_are_read_to_their_end(sets, slice_, framed):
+    head = b"\x01\0\0\0\xff\xe1" + len(sets).to_bytes(2, "big") if framed else b"\0\0\1\x67"
+    context = SimpleNamespace(name="h264", extradata=head + sets)
+    start = len(slice_ + b"\x41").to_bytes(4, "big") if framed else b"\0\0\1"
+    packet = av.Packet(start + b"\x41" + slice_)
+    assert not FieldPairs(context).completes(packet)
