@@ -72,10 +72,10 @@ def tells_decoding_times(container: InputContainer) -> bool:
 def guesses_times(container: InputContainer) -> bool:
     """Tell whether times of frames after a seek may be others than when all is read.
 
-    MPEG program streams tell the times of some frames alone; FFmpeg guesses the rest from those
-    before.
+    MPEG program streams tell the times of some frames alone, and MPEG video by itself of
+    none; FFmpeg guesses the rest from those before.
     """
-    return container.format.name == "mpeg"
+    return container.format.name in ("mpeg", "mpegvideo")
 
 
 def is_cut_short(container: InputContainer, path: str) -> bool:

@@ -342,6 +342,27 @@ def test_a_part_of_a_program_stream_is_what_the_whole_has_there(tmp_path):
         assert part == whole[round(start * 25) :]
 
 
+def test_a_part_of_pulled_down_film_has_the_times_of_the_whole(tmp_path):
+    path = write_clip(tmp_path / "a.m2v", range(40), codec="mpeg2video", options={"g": "8"})
+    data = bytearray(path.read_bytes())
+    place, pictures = data.find(b"\0\0\1\xb5"), 0
+    while place >= 0:
+        if data[place + 4] >> 4 == 1:
+            # Not a progressive sequence: each other frame is then shown for three fields.
+            data[place + 5] &= ~8
+        elif data[place + 4] >> 4 == 8:
+            first, third = ((1, 1), (0, 0), (0, 1), (1, 0))[pictures % 4]
+            data[place + 7] = data[place + 7] & ~0x82 | first << 7 | third << 1
+            pictures += 1
+        place = data.find(b"\0\0\1\xb5", place + 4)
+    path.write_bytes(data)
+    whole = times(open_source(str(path)))
+    assert len({b - a for a, b in pairwise(whole)}) == 2
+    for start in (0.36, 0.72, 1.2):
+        wanted = [time for time in whole if time - whole[0] >= start]
+        assert times(open_source(str(path), start=start)) == wanted
+
+
 def test_lost_frames_of_an_avi_leave_the_times_of_the_rest(tmp_path):
     options = {"preset": "ultrafast", "b-adapt": "0", "bf": "3", "g": "12"}
     clip = write_clip(tmp_path / "a.avi", range(60), options=options)
