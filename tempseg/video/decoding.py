@@ -291,11 +291,12 @@ def _open(path: str) -> InputContainer:
 
 
 def _shown_video_stream(container: InputContainer, path: str) -> VideoStream:
-    """Return the stream that players show: the first marked as default, else the first."""
+    """Return the stream that players show: the default one, or no still, or that of most bits."""
     videos = container.streams.video
     moving = [s for s in videos if Disposition.attached_pic not in s.disposition]
     if moving:
-        stream = max(moving, key=lambda s: Disposition.default in s.disposition)
+        best = container.streams.best("video")
+        stream = best if isinstance(best, VideoStream) and best in moving else moving[0]
         if stream.codec_context is None or stream.time_base is None:
             raise SourceError(f"{path}: FFmpeg has no decoder for its video; convert it to H.264")
         return stream

@@ -440,17 +440,23 @@ def test_sound_alone_is_no_source(tmp_path):
         open_source(str(path))
 
 
-def test_of_several_videos_the_one_that_is_shown_by_default_is_read(tmp_path):
-    path = tmp_path / "a.mkv"
+@pytest.mark.parametrize(
+    ("first", "frames"),
+    [(Disposition(0), 10), (Disposition.default, 1)],
+    ids=["not_the_default", "a_still"],
+)
+def test_of_several_videos_the_one_that_players_show_is_read(tmp_path, first, frames):
+    path = tmp_path / "a.mp4"
     with av.open(str(path), "w") as out:
         streams = [out.add_stream("libx264", rate=25) for _ in range(2)]
         for stream, width in zip(streams, (32, 64), strict=True):
             stream.width, stream.height, stream.pix_fmt = width, 48, "yuv420p"
-        streams[0].disposition, streams[1].disposition = Disposition(0), Disposition.default
-        for stream in streams:
-            image = gradient(0, width=stream.width, height=48)
-            frame = av.VideoFrame.from_ndarray(image, "rgb24")
-            out.mux([*stream.encode(frame), *stream.encode(None)])
+        streams[0].disposition, streams[1].disposition = first, Disposition.default
+        for stream, count in zip(streams, (frames, 10), strict=True):
+            for index in range(count):
+                image = gradient(index, width=stream.width, height=48)
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+            out.mux(stream.encode(None))
     assert open_source(str(path)).info.width == 64
 
 
