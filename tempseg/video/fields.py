@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from av.packet import Packet
@@ -40,15 +41,17 @@ class FieldPairs:
         """Tell whether a packet holds a frame's second field; to be asked of every packet."""
         if self._head is None or not packet.size:
             return False
-        field = self._field(bytes(packet))
+        fields = set(self._fields(bytes(packet)))
+        # Both in one packet, or a whole frame: there is none to wait for.
+        field = fields.pop() if len(fields) == 1 else None
         first, self._first = self._first, field
         if field is None or first is None or field == first or field[0] != first[0]:
             return False
         self._first = None
         return True
 
-    def _field(self, data: bytes) -> tuple[int, int] | None:
-        """Return the number of the frame and which field of it a picture begins with."""
+    def _fields(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Yield the number of the frame and which field of it, of each slice of a field."""
         assert self._head is not None
         colour_bits, number_bits = self._head
         for unit in units(data, self._extradata):
@@ -58,8 +61,8 @@ class FieldPairs:
                     bits.golomb()
                 bits.number(colour_bits)
                 number = bits.number(number_bits)
-                return (number, bits.number(1)) if bits.number(1) else None
-        return None
+                if bits.number(1):
+                    yield number, bits.number(1)
 
 
 def _slice_head(context: Any) -> tuple[int, int] | None:

@@ -97,6 +97,15 @@ def test_frames_before_a_part_are_no_fields(tmp_path):
     assert open_source(clip, start=0.28).count_before() == 7
 
 
+def test_packets_of_both_fields_are_whole_frames():
+    context = SimpleNamespace(name="h264", extradata=parameter_sets(high=False))
+    # The numbers of frames that are not referred to are alike, and film begins with either field.
+    fields = FieldPairs(context)
+    for first in (0, 1, 0):
+        packet = av.Packet(field(1, first) + field(1, 1 - first))
+        assert not fields.completes(packet)
+
+
 @given(st.binary(max_size=60), st.binary(max_size=60), st.booleans())
 def test_damaged_headers_are_read_to_their_end(sets, slice_, framed):
     head = b"\x01\0\0\0\xff\xe1" + len(sets).to_bytes(2, "big") if framed else b"\0\0\1\x67"
