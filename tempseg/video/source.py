@@ -267,7 +267,8 @@ class VideoSource:
             following = next(decoded, None)
             pts = self._timeline.place(
                 head.pts,
-                duration=head.duration or 0,
+                # One of two fields may tell the duration of one.
+                duration=0 if head.interlaced_frame else head.duration or 0,
                 following=None if following is None else following.pts,
             )
             if self._range.end is not None and pts >= self._range.end:

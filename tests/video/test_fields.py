@@ -35,8 +35,10 @@ def parameter_sets(*, high: bool) -> bytes:
     if high:
         # 4:2:0 in 8 bits; of eight scaling lists the first is told, as flat.
         profile += golomb(1, 0, 0) + "0" + "1" + "1" + "1" * 16 + "0" * 7
-    # Numbers of frames in 4 bits, orders in 8; a frame is 2×2 macroblocks, and may be fields.
-    sequence = profile + golomb(0, 0, 4, 1) + "0" + golomb(1, 0) + "0010" + "0"
+    # Numbers of frames in 4 bits, orders in 8; a frame is 2×2 macroblocks, and may be fields;
+    # 50 of them a second.
+    sequence = profile + golomb(0, 0, 4, 1) + "0" + golomb(1, 0) + "0010"
+    sequence += "1" + "00001" + f"{1:032b}{50:032b}" + "10000"
     picture = golomb(0, 0) + "00" + golomb(0, 0, 0) + "000" + golomb(0, 0, 0) + "100"
     return unit(0x67, sequence) + unit(0x68, picture)
 
@@ -95,6 +97,13 @@ def test_two_fields_are_one_frame(tmp_path, high, timed):
 def test_frames_before_a_part_are_no_fields(tmp_path):
     clip = str(write_fields(tmp_path / "a.ts"))
     assert open_source(clip, start=0.28).count_before() == 7
+
+
+def test_frames_of_two_fields_without_times_last_as_long_as_both(tmp_path):
+    units = [field(frame, bottom) for frame in range(FRAMES) for bottom in (0, 1)]
+    (tmp_path / "a.h264").write_bytes(b"".join([parameter_sets(high=False), *units]))
+    times = [frame.time_s for frame in open_source(str(tmp_path / "a.h264"))]
+    assert times == pytest.approx([0.04 * i for i in range(FRAMES)])
 
 
 def test_packets_of_both_fields_are_whole_frames():
