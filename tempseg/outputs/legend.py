@@ -18,6 +18,9 @@ LegendEntry = tuple[str, tuple[int, int, int]]
 PANEL_RGB = (16, 18, 22)
 PANEL_OPACITY = 0.62
 TEXT_RGB = (245, 245, 245)
+RIM_RGB = (200, 200, 200)
+"""Around each swatch, or dark classes are lost on the dark panel."""
+
 MIN_TEXT_PX = 9
 """Below this size letters cannot be read, so small pictures carry no legend."""
 
@@ -78,6 +81,7 @@ def _draw(
     font = cv2.FontFace("sans")
     # On whole chroma samples, or the panel's gray bleeds into the swatches' edges.
     swatch = 2 * round(text_px * 0.45)
+    rim = max(1, round(text_px / 16))
     widths = [
         cv2.getTextSize((4000, 100), name, (0, 0), font, text_px, 400)[2] for name, _ in entries
     ]
@@ -91,8 +95,10 @@ def _draw(
         middle = pad // 2 + line * place + line // 2
         top, left = 2 * ((middle - swatch // 2) // 2), pad
         if colour != PANEL_RGB:
-            rgb[top : top + swatch, left : left + swatch] = colour
-            coverage[top : top + swatch, left : left + swatch] = 1
+            bottom, right = top + swatch, left + swatch
+            coverage[top - rim : bottom + rim, left - rim : right + rim] = 1
+            rgb[top - rim : bottom + rim, left - rim : right + rim] = RIM_RGB
+            rgb[top:bottom, left:right] = colour
         baseline = (left + swatch + pad // 2 + 2, middle + round(text_px * 0.34))
         cv2.putText(letters, name, baseline, (255, 255, 255), font, text_px, 400)
     share = letters[..., :1].astype(np.float32) / 255
