@@ -25,14 +25,14 @@ def audit_chart(view: RunView, *, time_range_s: tuple[float, float]) -> Chart | 
         return None
     frames = audit.frames
     traces = [
-        _marks("noise floor", frames, lambda frame: frame.floor, FLOOR_COLOUR),
-        _marks("fidelity", frames, lambda frame: frame.fidelity, FIDELITY_COLOUR),
+        _marks("noise floor", frames, lambda frame: frame.floor, FLOOR_COLOUR, "circle-open"),
+        _marks("fidelity", frames, lambda frame: frame.fidelity, FIDELITY_COLOUR, "circle"),
     ]
     lowest = min(value for trace in traces for value in trace["y"] if value is not None)
     row = Row(
         "fidelity",
         traces,
-        meaning="of audited frames; gray: the segmenter against itself a frame before",
+        meaning="of audited frames; rings: the segmenter against itself a frame before",
         height_px=110,
         y_range=(max(0.0, lowest - 0.05), 1.02),
     )
@@ -66,6 +66,7 @@ def _marks(
     frames: tuple[AuditedFrame, ...],
     value: Callable[[AuditedFrame], float],
     colour: str,
+    symbol: str,
 ) -> dict[str, Any]:
     values = [value(frame) for frame in frames]
     return {
@@ -75,7 +76,7 @@ def _marks(
         "x": [round(frame.time_s, 4) for frame in frames],
         "y": [None if math.isnan(v) else round(v, 4) for v in values],
         "text": [f"frame {frame.index}" for frame in frames],
-        "marker": {"color": colour, "size": 6},
+        "marker": {"color": colour, "size": 7, "symbol": symbol},
         "hovertemplate": "%{y:.3f}, %{text}",
     }
 

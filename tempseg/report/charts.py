@@ -35,6 +35,7 @@ class Curve:
     time_s: FloatColumn
     values: FloatColumn
     colour: str
+    dash: str = "solid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def curve_trace(curve: Curve, *, value_format: str) -> dict[str, Any]:
         "name": for_plotly(curve.name),
         "x": times(time_s),
         "y": rounded(values),
-        "line": {"color": curve.colour, "width": 1.6},
+        "line": {"color": curve.colour, "width": 1.6, "dash": curve.dash},
         "marker": {"color": curve.colour, "size": 5},
         "hovertemplate": f"%{{y:{value_format}}}",
         "connectgaps": False,

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["write_comparison"]
 
-COLOURS = 10
+DASHES = ("solid", "solid", "dash", "solid", "dash", "dot", "dot", "dot", "dash", "dot")
+"""Of the page's ten colours of runs, those that colour-blind readers confuse differ in pattern."""
+
+CSS_BORDERS = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
 
 
 def write_comparison(
@@ -122,8 +125,17 @@ def _views(folders: Sequence[Path], evaluations: Sequence[Evaluation]) -> list[R
         judgement = None
         if evaluations:
             judgement = judgement_of(evaluations[place], frames=len(run.frames))
-        colour = f"var(--run-{place % COLOURS + 1})"
-        views.append(RunView(run, summarise_labels(run), title, colour, judgement))
+        colour = place % len(DASHES)
+        views.append(
+            RunView(
+                run,
+                summarise_labels(run),
+                title,
+                f"var(--run-{colour + 1})",
+                judgement,
+                DASHES[colour],
+            )
+        )
     return views
 
 
@@ -135,7 +147,15 @@ def _run_legend(views: Sequence[RunView]) -> Markup:
     return element(
         "ul",
         *(
-            element("li", element("i", style=f"background:{view.colour}"), view.title)
+            element(
+                "li",
+                element(
+                    "i",
+                    class_="line",
+                    style=f"border-top-style:{CSS_BORDERS[view.dash]};border-top-color:{view.colour}",
+                ),
+                view.title,
+            )
             for view in views
         ),
         class_="legend",

@@ -20,6 +20,7 @@ __all__ = [
     "evidence_chart",
     "level",
     "reason_colour",
+    "reason_height",
     "stage_colour",
     "stages_chart",
     "steadiness_chart",
@@ -36,12 +37,12 @@ TICK_HEIGHTS = {
     "first": 1.0,
     "scene_cut": 1.0,
     "doubt": 0.8,
-    "drift": 0.74,
-    "span": 0.62,
-    "edge": 0.55,
-    "interval": 0.48,
+    "drift": 0.68,
+    "span": 0.58,
+    "edge": 0.48,
+    "interval": 0.38,
     "forced": 0.9,
-    "chunk": 0.4,
+    "chunk": 0.25,
 }
 OTHER_TICK_HEIGHT = 0.6
 """Reasons differ in height too, for those who cannot tell the colours apart."""
@@ -102,7 +103,7 @@ def _ticks(run: RunRecord, reason: str, places: Sequence[int]) -> dict[str, Any]
     edges = bucket_edges(len(frames), TICKS)
     buckets = np.searchsorted(edges, np.array(places), side="right")
     kept = [places[i] for i in np.unique(buckets, return_index=True)[1].tolist()]
-    height = TICK_HEIGHTS.get(reason, OTHER_TICK_HEIGHT)
+    height = reason_height(reason)
     at: list[float | None] = []
     up: list[float | None] = []
     told: list[str] = []
@@ -134,6 +135,11 @@ def _decided_by(run: RunRecord, place: int) -> str:
     if values is None or not np.isfinite((values[place], threshold)).all():
         return ""
     return f": {measure.replace('_', ' ')} {values[place]:.3g}, threshold {threshold:.3g}"
+
+
+def reason_height(reason: str) -> float:
+    """Return how high a reason's marks are, as a share of the row."""
+    return TICK_HEIGHTS.get(reason, OTHER_TICK_HEIGHT)
 
 
 def reason_colour(reason: str) -> str:
@@ -338,7 +344,9 @@ def _curves(series: Sequence[Series], name: str, *, value_format: str) -> list[d
     """Return a line a run, of those that have a value at all; named after what differs."""
     named = [name.replace("_", " ")] if len(series) == 1 else [entry.title for entry in series]
     return [
-        curve_trace(Curve(title, entry.time_s, values, entry.colour), value_format=value_format)
+        curve_trace(
+            Curve(title, entry.time_s, values, entry.colour, entry.dash), value_format=value_format
+        )
         for title, entry in zip(named, series, strict=True)
         if (values := entry.curves.get(name)) is not None and np.isfinite(values).any()
     ]

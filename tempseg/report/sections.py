@@ -8,7 +8,7 @@ import numpy as np
 
 from tempseg.report.charts import Chart
 from tempseg.report.markup import Markup, element
-from tempseg.report.panels import LARGEST_CLASSES, reason_colour, stage_colour
+from tempseg.report.panels import LARGEST_CLASSES, reason_colour, reason_height, stage_colour
 from tempseg.report.records import RunRecord
 from tempseg.report.views import RunView, clock_time, reason_name
 
@@ -78,7 +78,12 @@ def reason_legend(views: Sequence[RunView]) -> Markup:
         *(
             element(
                 "li",
-                element("i", style=f"background:{reason_colour(reason)}"),
+                element(
+                    "i",
+                    class_="tick",
+                    style=f"height:{20 * reason_height(reason):.0f}px;"
+                    f"background:{reason_colour(reason)}",
+                ),
                 reason_name(reason),
                 " ",
                 element("b", f"{count:,}"),

@@ -50,12 +50,15 @@ class Series:
         Values may be nan.
     colour : str
         CSS.
+    dash : str
+        Plotly's name of the line's pattern.
     """
 
     title: str
     time_s: FloatColumn
     curves: Mapping[str, FloatColumn]
     colour: str
+    dash: str = "solid"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +75,8 @@ class RunView:
         CSS of the curves that stand for the run.
     judgement : Judgement or None
         None where nothing has judged it.
+    dash : str
+        Plotly's name of the pattern of those curves.
     """
 
     run: RunRecord
@@ -79,6 +84,7 @@ class RunView:
     title: str
     colour: str
     judgement: Judgement | None = None
+    dash: str = "solid"
 
     @property
     def keyframes(self) -> dict[str, list[int]]:
@@ -103,7 +109,7 @@ class RunView:
 
     def series(self, curves: Mapping[str, FloatColumn]) -> Series:
         """Return curves over this run's frames."""
-        return Series(self.title, self.run.frames.time_s, curves, self.colour)
+        return Series(self.title, self.run.frames.time_s, curves, self.colour, self.dash)
 
     @property
     def origins(self) -> dict[str, int]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
+from tempseg.report import write_comparison
 from tempseg.report.label_pass import summarise_labels
-from tempseg.report.panels import areas_chart, evidence_chart
+from tempseg.report.panels import areas_chart, evidence_chart, reason_height
 from tempseg.report.records import read_run
+from tempseg.report.sections import reason_legend
 from tempseg.report.views import RunView
 from tests.report.conftest import segment_clip
 
@@ -42,6 +47,25 @@ def test_a_level_that_is_drawn_is_not_drawn_again(material, tmp_path):
     chart = evidence_chart([_view(material, tmp_path / "run", **{"keyframe.interval": 8})])
     assert "interval" in _notes(chart)
     assert _lines(chart, 8) == (1, 0)
+
+
+def test_runs_that_colour_blind_readers_confuse_differ_in_pattern(finished, tmp_path):
+    """Colours 3 and 4 are 1.3 apart (CIE76) in the dark theme for who sees no green."""
+    page = write_comparison(tmp_path / "page.html", [finished] * 4).read_text("utf-8")
+    charts = json.loads(re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL)[1])["charts"]
+    lines = [trace["line"] for trace in charts["steadiness"]["data"][:4]]
+    assert lines[2]["dash"] != lines[3]["dash"]
+    assert "border-top-style:dashed;border-top-color:var(--run-3)" in page
+    assert "border-top-style:solid;border-top-color:var(--run-4)" in page
+
+
+def test_marks_of_reasons_differ_in_height_on_the_chart_and_in_its_legend(finished):
+    run = read_run(finished)
+    assert reason_height("doubt") - reason_height("drift") > 0.1
+    assert reason_height("interval") - reason_height("chunk") > 0.1
+    legend = reason_legend([RunView(run, summarise_labels(run), "run", "var(--accent)")])
+    told = {int(height) for height in re.findall(r"height:(\d+)px", legend)}
+    assert told == {round(20 * reason_height(r)) for r in ("first", "interval")}
 
 
 @pytest.mark.parametrize("end", [0.03, None])
