@@ -92,7 +92,19 @@
     return { range: [...span], tickvals: values, ticktext: values.map((t) => clock(t, step)) };
   };
 
-  const NARROW_PX = 620;
+  const ruler = document.createElement("canvas").getContext("2d");
+  const SLACK_PX = 28;
+
+  /** Shorten the titles of rows that would run into what stands at their right, or be cut. */
+  const shorten = (layout) => {
+    const room = layout.width - layout.margin.l - layout.margin.r;
+    ruler.font = `bold ${layout.font.size}px ${layout.font.family}`;
+    for (const note of layout.annotations) {
+      const beside = layout.annotations.filter((other) => other.y === note.y);
+      const told = beside.map(({ text }) => text.replace(/<[^>]*>/g, "")).join("");
+      if (ruler.measureText(told).width + SLACK_PX > room) note.text = note.narrow_text ?? note.text;
+    }
+  };
 
   const draw = () => {
     const style = getComputedStyle(root);
@@ -100,9 +112,7 @@
       const { data, layout } = dressed(page.charts[box.dataset.chart], style);
       const width = box.clientWidth;
       layout.width = width;
-      if (width < NARROW_PX) {
-        for (const note of layout.annotations) note.text = note.narrow_text ?? note.text;
-      }
+      shorten(layout);
       Object.assign(layout.xaxis, timeAxis(width));
       Plotly.react(box, data, layout, {
         displayModeBar: false,

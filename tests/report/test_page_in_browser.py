@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tempseg.report import write_comparison, write_page
@@ -204,6 +206,22 @@ def test_nothing_overflows_sideways(visit, width):
         " && e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.className)"
     )
     assert wide == []
+
+
+@pytest.mark.parametrize("width", [390, 700, 800, 1280])
+def test_titles_of_rows_are_neither_cut_nor_run_into_thresholds(contexts, finished, width):
+    shown = contexts(finished / "report.html", viewport={"width": width, "height": 800})
+    boxes = shown.evaluate(
+        "[...document.querySelectorAll('[data-chart]')].map(chart =>"
+        " [chart.getBoundingClientRect().right, [...chart.querySelectorAll('.annotation text')]"
+        "  .map(text => text.getBoundingClientRect()).map(b => [b.top, b.left, b.right])])"
+    )
+    assert any(titles for _, titles in boxes)
+    for right, titles in boxes:
+        ordered = sorted([round(top), left, end] for top, left, end in titles)
+        assert all(end <= right for _, _, end in ordered)
+        for (top, _, end), (below, left, _) in itertools.pairwise(ordered):
+            assert top != below or end < left
 
 
 def test_names_from_outside_stay_text(visit):
