@@ -73,7 +73,7 @@ def _pictures(view: RunView, moment: Moment, *, title: str | None) -> Markup:
             *(
                 element(
                     "span",
-                    element("img", src=uri, alt=name, loading="lazy"),
+                    element("img", src=uri, alt=name),
                     element("small", name),
                 )
                 for uri, name in shown

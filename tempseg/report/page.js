@@ -334,6 +334,20 @@
       if (from !== undefined) zoom([from, change["xaxis.range[1]"]]);
     });
   }
+  /* On paper: light, and as wide as A4 between its margins. */
+
+  const PAPER_PX = 700;
+  addEventListener("beforeprint", () => {
+    document.body.style.width = `${PAPER_PX}px`;
+    document.body.style.padding = "0";
+    root.dataset.theme = "light";
+    draw();
+  });
+  addEventListener("afterprint", () => {
+    document.body.removeAttribute("style");
+    showTheme(remembered() || (dark.matches ? "dark" : "light"));
+  });
+
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return;

@@ -224,6 +224,31 @@ def test_titles_of_rows_are_neither_cut_nor_run_into_thresholds(contexts, finish
             assert top != below or end < left
 
 
+def test_paper_shows_light_charts_of_its_own_width_and_all_colours(contexts, finished):
+    shown = contexts(finished / "report.html", color_scheme="dark")
+    shown.page.emulate_media(media="print")
+    shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert shown.evaluate("document.documentElement.dataset.theme") == "light"
+    assert shown.evaluate(
+        "[...document.querySelectorAll('[data-chart]')].map(box => box._fullLayout.width)"
+    ) == [700] * len(CHARTS)
+    assert shown.evaluate(
+        "getComputedStyle(document.querySelector('.legend i')).printColorAdjust"
+    ) == ("exact")
+    assert not shown.locator("video").is_visible()
+    shown.page.emulate_media(media="screen", color_scheme="dark")
+    shown.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert shown.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert shown.range_of("timeline")[0] == pytest.approx(_time(0))
+    assert shown.evaluate("document.querySelector('[data-chart]')._fullLayout.width") > 700
+
+
+def test_pictures_of_moments_are_there_before_anybody_scrolls_to_them(contexts, finished):
+    shown = contexts(finished / "report.html")
+    loaded = "[...document.querySelectorAll('.moment img')].map(image => image.complete)"
+    assert set(shown.evaluate(loaded)) == {True}
+
+
 def test_names_from_outside_stay_text(visit):
     assert visit.locator("h1").inner_text() == SOURCE
     assert visit.evaluate("window.broken") is None
