@@ -51,7 +51,11 @@ def write_evaluation_page(path: str | Path, evaluation: Evaluation) -> Path:
             section("Figures", figures_table(judgement.figures), note=_note(evaluation)),
             section("Frame by frame", chart_box(chart), _worst(evaluation)) if chart else None,
             section("What was compared", _settings(settings.as_dict())),
-            section("Time by stage", _stages(evaluation)),
+            section(
+                "Time by stage",
+                _stages(evaluation),
+                note="Stages run side by side, so they add up to more than it took.",
+            ),
         ],
         charts=[chart],
         data={"runs": [], "range": list(span), "unit": "s" if timed else "frame"},

@@ -88,7 +88,7 @@ def write_page(
         title=f"{run.name} · tempseg",
         head=join([element("h1", run.name), element("p", _what(run), class_="note")]),
         sections=[
-            headline(run),
+            headline(view),
             player([view], path),
             section("Keyframes", chart_box(timeline), reason_legend([view]), note=_origins(view)),
             section(
@@ -103,7 +103,9 @@ def write_page(
                 "Steadiness",
                 chart_box(steadiness) if steadiness else None,
                 _judgement(view, unjudged),
-            ),
+            )
+            if len(run.frames) > 1
+            else None,
             None if run.audit is None else audit_section(run.audit, audit),
             _moments(view),
             section(

@@ -41,13 +41,14 @@ def chart_box(chart: Chart) -> Markup:
     )
 
 
-def headline(run: RunRecord) -> Markup:
+def headline(view: RunView) -> Markup:
     """Return the run in a handful of figures."""
-    totals = run.totals
+    totals = view.run.totals
+    begins_s, ends_s = view.time_range_s
     stages = totals.segmenter_s / totals.wall_s if totals.wall_s else 0.0
     per_call = totals.segmenter_s / totals.keyframes * 1000 if totals.keyframes else 0.0
     figures = [
-        ("frames", f"{totals.frames:,}", f"{clock_time(totals.duration_s)} of video"),
+        ("frames", f"{totals.frames:,}", f"{clock_time(ends_s - begins_s)} of video"),
         ("keyframes", f"{totals.keyframe_share:.1%}", f"{totals.keyframes:,} of {totals.frames:,}"),
         ("frames/s", f"{totals.frames_per_s:.1f}", f"{clock_time(totals.wall_s)} in all"),
         ("segmenter", f"{stages:.0%}", f"of the time; {per_call:,.0f} ms a keyframe"),

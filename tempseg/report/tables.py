@@ -85,7 +85,7 @@ def _told(value: object) -> str:
 
 def shown_value(value: object) -> str:
     """Return a plain value as text."""
-    if value is None:
+    if value in (None, "", [], ()):
         return "none"
     if isinstance(value, list | tuple):
         return ", ".join(shown_value(entry) for entry in value)

@@ -161,7 +161,7 @@ def _notes(tuning: Tuning) -> Markup:
             [
                 f"decode {stages.decode:.1f}, motion {stages.motion:.1f}, write "
                 f"{stages.write:.1f} ms a frame; model {stages.segment:.0f} ms a keyframe; "
-                f"{stages.cores} cores"
+                f"{stages.cores:.1f} cores"
             ],
         ),
         ("kept in", [notes.cache]),

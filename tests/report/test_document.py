@@ -15,6 +15,7 @@ from tempseg.report import write_page
 from tempseg.report.markup import Markup, element, script_json
 from tempseg.report.recipe import changed_keys, making_commands
 from tempseg.report.records import read_run
+from tempseg.report.tables import shown_value
 from tests.report.conftest import CLASSES, SOURCE, segment_clip
 
 
@@ -42,6 +43,23 @@ def test_nothing_in_the_page_leads_to_the_network(finished):
 def test_the_page_says_where_temporal_consistency_is_to_be_had(finished):
     text = (finished / "report.html").read_text(encoding="utf-8")
     assert "TC and flicker need a flow of their own" in text
+
+
+def test_the_length_of_the_video_goes_up_to_the_last_frames_end(finished):
+    assert '<dd class="note">1.61 s of video</dd>' in (finished / "report.html").read_text("utf-8")
+
+
+def test_one_frame_is_promised_no_steadiness(material, tmp_path):
+    segment_clip(material, tmp_path / "run", config={"source.end": 0.03})
+    assert "<h2>Steadiness</h2>" not in (tmp_path / "run" / "report.html").read_text("utf-8")
+
+
+def test_a_setting_that_is_empty_is_called_none():
+    assert [shown_value(value) for value in ("", [], None, 0, False)] == [
+        *["none"] * 3,
+        "0",
+        "false",
+    ]
 
 
 def test_a_page_that_cannot_be_written_leaves_the_old_one(copied, monkeypatch):

@@ -176,6 +176,7 @@ def test_the_files_tell_the_same(done):
     for m in tuning.measured:
         assert m.trial.name in page
     assert "a b.mp4" in page
+    assert re.search(r"; \d+\.\d cores", page)
     # Only what charts need is megabytes large.
     assert len(page) < 300_000
     best = (folder / "best.toml").read_text()
