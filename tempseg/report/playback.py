@@ -67,6 +67,7 @@ def _screen(view: RunView, place: int, page: Path, *, one: bool) -> Markup:
             width=str(run.width),
             height=str(run.height),
             data_run=str(place),
+            aria_label=f"Overlay of {view.title}",
         ),
     )
 

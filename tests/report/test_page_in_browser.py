@@ -287,6 +287,11 @@ def test_a_comparison_seeks_every_video_to_the_same_moment(contexts, finished, p
     assert both.seek_times() == pytest.approx([1.1, 1.1 - PART_BEGINS_S], abs=0.04)
     assert both.locator("h1").inner_text() == f"{finished.name} · part"
     assert both.range_of("areas-0") == both.range_of("areas-1")
+    videos = both.locator("video").all()
+    assert [video.get_attribute("aria-label") for video in videos] == [
+        f"Overlay of {finished.name}",
+        "Overlay of part",
+    ]
 
 
 def test_a_run_without_an_overlay_still_has_pictures_and_curves(contexts, copied):
