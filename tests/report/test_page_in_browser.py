@@ -294,6 +294,19 @@ def test_a_comparison_seeks_every_video_to_the_same_moment(contexts, finished, p
     ]
 
 
+def test_names_of_rows_stay_in_sight_when_a_table_is_scrolled(contexts, finished, tmp_path):
+    page = write_comparison(tmp_path / "six.html", [finished] * 6)
+    narrow = contexts(page, viewport={"width": 390, "height": 800})
+    places = narrow.evaluate(
+        "(() => { const table = document.querySelector('.wide'); table.scrollLeft = 120;"
+        " return [table, ...table.querySelectorAll('th:first-child')]"
+        ".map(e => e.getBoundingClientRect().left); })()"
+    )
+    assert narrow.evaluate("document.querySelector('.wide').scrollLeft") > 50
+    assert len(places) > 2
+    assert set(places) == {places[0]}
+
+
 def test_a_run_without_an_overlay_still_has_pictures_and_curves(contexts, copied):
     (copied / "overlay.mp4").unlink()
     plain = contexts(write_page(copied))
