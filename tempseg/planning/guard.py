@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tempseg.build import build_segmenter, build_source
 from tempseg.config import Config, load_config
-from tempseg.planning.rehearsal import rehearse
+from tempseg.planning.rehearsal import Rehearsal, compiled_before, rehearse
 
 __all__ = ["guarded"]
 
@@ -44,10 +44,13 @@ def guarded(source: str, config: Config, *, earlier: Mapping[str, object] | None
     finally:
         opened.close()
     end_s = float(MEASURED.stop / opened.info.frame_rate)
-    for places in (WARM_UP, MEASURED):
-        found = rehearse(
-            build_source(source, config), segmenter, config, places, part_s=(0.0, end_s)
-        )
+
+    def rehearsed(places: range) -> Rehearsal:
+        part_s = (0.0, end_s)
+        return rehearse(build_source(source, config), segmenter, config, places, part_s=part_s)
+
+    rehearsed(WARM_UP)
+    found = compiled_before(lambda: rehearsed(MEASURED))
     if not found.keyframes or found.call_ms >= found.carrying_ms:
         return config
     _log.warning(

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from tempseg.build import build_segmenter, build_source
 from tempseg.config import Config
 from tempseg.planning.decisions import PlannedFrame, decided_without_labels, decisions
-from tempseg.planning.rehearsal import Rehearsal, choose_stretch, rehearse
+from tempseg.planning.rehearsal import (
+    Rehearsal,
+    choose_stretch,
+    compiled_before,
+    rehearse,
+)
 from tempseg.planning.results import Cost, PlannedKeyframe, RunPlan
 from tempseg.protocols import FrameSource, Segmenter, WorkObserver
 from tempseg.runners.chunks import plan_run
@@ -79,10 +84,11 @@ def _cost(
     opened = rehearse(
         build_source(source, config), segmenter, config, opening, part_s=_part_s(decided, opening)
     )
-    opening_s = time.perf_counter() - start
+    opening_s = time.perf_counter() - start - opened.compile_s
     stretch = choose_stretch(keyframes, segmenter_s=opened.call_ms / 1000)
-    found = rehearse(
-        build_source(source, config), segmenter, config, stretch, part_s=_part_s(decided, stretch)
+    part_s = _part_s(decided, stretch)
+    found = compiled_before(
+        lambda: rehearse(build_source(source, config), segmenter, config, stretch, part_s=part_s)
     )
     expected = sum(keyframes)
     if not decided_without_labels(config):

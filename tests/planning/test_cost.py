@@ -19,13 +19,15 @@ FRAMES = 100
 def planned(street, monkeypatch):
     """Plan with stretches that took so long; the first of them 7 s more than that."""
 
-    def planned(*, keyframes=5, observer=None, **keys):
+    def planned(*, keyframes=5, observer=None, compile_s=(), **keys):
         stretches = []
 
         def rehearsed(source, segmenter, config, stretch, *, part_s):
             source.close()
             stretches.append(stretch)
-            return Rehearsal(50, keyframes, 2.0, 0.1 * keyframes, 1.0, 10**6, 3 * 10**6, 300.0)
+            here_s = dict(enumerate(compile_s, start=1)).get(len(stretches), 0.0)
+            took_s = (2.0 + here_s, 0.1 * keyframes, 1.0 + here_s)
+            return Rehearsal(50, keyframes, *took_s, 10**6, 3 * 10**6, 300.0, here_s)
 
         clock = iter([10.0, 19.0])
         monkeypatch.setattr(plan, "rehearse", rehearsed)
@@ -49,6 +51,12 @@ def test_a_run_takes_the_pace_of_its_stretch_and_is_loaded_once(planned):
     # Twice as many frames, of which so many more are keyframes, and what loading took.
     expected = 2 * 2.0 + 0.1 * (len(made.keyframes) - 2 * 5) + (9.0 - 2.0)
     assert made.cost.wall_s == pytest.approx(expected)
+
+
+def test_what_was_compiled_for_good_on_the_way_is_no_part_of_the_plan(planned):
+    cold, warm = planned(compile_s=(5.0, 4.0))[0].cost, planned()[0].cost
+    assert cold.wall_s == pytest.approx(warm.wall_s - 5.0)
+    assert cold.carrying_ms == warm.carrying_ms
 
 
 def test_figures_of_a_frame_a_call_and_the_disk_are_in_their_units(planned):

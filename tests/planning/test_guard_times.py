@@ -15,7 +15,7 @@ from tempseg.planning.rehearsal import Rehearsal
 def asked(street, monkeypatch):
     """Tell what a guard makes of a stretch that took so long, and which stretches it asked for."""
 
-    def asked(*, segmenter_s, carrying_s, frames=46, keyframes=10, warm_s=None):
+    def asked(*, segmenter_s, carrying_s, frames=46, keyframes=10, warm_s=None, compile_s=0.0):
         stretches = []
 
         def rehearse(source, segmenter, config, stretch, *, part_s):
@@ -23,7 +23,9 @@ def asked(street, monkeypatch):
             stretches.append((stretch, part_s))
             cold = warm_s is not None and len(stretches) == 1
             model_s = warm_s if cold else segmenter_s
-            return Rehearsal(frames, keyframes, 9.0, model_s, carrying_s, 1, 1, 1.0)
+            here_s = compile_s if len(stretches) == 2 else 0.0
+            took_s = (9.0 + here_s, model_s, carrying_s + here_s)
+            return Rehearsal(frames, keyframes, *took_s, 1, 1, 1.0, here_s)
 
         monkeypatch.setattr(guard, "rehearse", rehearse)
         config = load_config(
@@ -62,6 +64,11 @@ def test_the_time_of_the_second_stretch_counts_and_not_that_of_the_first(asked):
     assert found is given
     assert [len(stretch) for stretch, _ in stretches] == [24, 96]
     assert {part for _, part in stretches} == {(0.0, 96 / 25)}
+
+
+def test_what_was_compiled_in_the_second_stretch_counts_for_nothing(asked):
+    given, found, _ = asked(segmenter_s=1.5, carrying_s=3.6, compile_s=20.0)
+    assert found is given
 
 
 def test_what_the_clock_decided_is_told_with_both_times(asked, caplog):
