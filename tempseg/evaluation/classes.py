@@ -206,6 +206,8 @@ class IdReader:
         files' bits always does, unless a mapping says otherwise.
     mapping : ClassMapping, optional
         Goes from the ids in the files to classes; `void` is then one of its targets.
+    option : str
+        What gives the mapping, for errors.
 
     Raises
     ------
@@ -220,6 +222,7 @@ class IdReader:
         *,
         void: int | None = None,
         mapping: ClassMapping | None = None,
+        option: str = "--map",
     ) -> None:
         values = 1 << sequence.bits
         void = classes.void if void is None else void
@@ -230,6 +233,7 @@ class IdReader:
             )
         self._sequence = sequence
         self._classes = classes
+        self._option = option
         self._dtype = np.dtype(np.uint8 if classes.void == VOID_8 else np.uint16)
         self._counts = np.zeros(values, np.int64)
         self._stray = np.zeros(values, np.bool_)
@@ -267,7 +271,7 @@ class IdReader:
         if stray.size:
             raise SourceError(
                 f"{where(place)}: holds id {stray[0]}, expected 0 to {self._classes.count - 1} or "
-                "void; say --classes, or map the ids with --map FILE"
+                f"void; say --classes, or map the ids with {self._option} FILE"
             )
         if labels.dtype == self._dtype and self._same[present].all():
             return labels

@@ -146,8 +146,8 @@ def set_up(request: Request) -> Compared:
         matched = align(
             prediction, sequence, names=names, every=every, offset=offset, before=before
         )
-        chosen = truth_mapping if is_truth else mapping
-        reader = IdReader(sequence, classes, void=request.void, mapping=chosen)
+        chosen, option = (truth_mapping, "--map-truth") if is_truth else (mapping, "--map")
+        reader = IdReader(sequence, classes, void=request.void, mapping=chosen, option=option)
         return Track(sequence, reader, _cut_off(matched, frames, sequence))
 
     true_cuts = None

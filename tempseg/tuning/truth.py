@@ -151,7 +151,7 @@ def open_truth(
     classes = agree_on_classes(
         own, sequence, None, asked=request.classes, mapping=mapping, truth_mapping=truth_mapping
     )
-    reader = IdReader(sequence, classes, mapping=truth_mapping)
+    reader = IdReader(sequence, classes, mapping=truth_mapping, option="--map-truth")
     by_time = _times(sequence, request, start_s)
     places: dict[int, int] = {}
     if by_time is None:

@@ -135,6 +135,8 @@ def _small(folder, value=0, size=(12, 16), count=3):
         (["few", "--truth", "other"], "none of its 2 label maps belongs"),
         (["few", "--truth", "few", "--every", "10"], "the last belongs to frame 20"),
         (["nine", "--classes", "3"], "holds id 9, expected 0 to 2"),
+        (["nine", "--classes", "3"], "with --map FILE"),
+        (["few", "--truth", "nine", "--classes", "3"], "with --map-truth FILE"),
         (["few", "--compat", "mine"], "no such mode"),
         (["few", "--classes", "vok"], "did you mean 'voc'"),
         (["few", "--map", "none.json"], "no readable file of classes"),
