@@ -112,6 +112,13 @@ class KeyframeConfig(_Section):
             return max(round(3 / self.share), self.min_interval)
         return max(15 if self.policy == "adaptive" else 60, self.min_interval)
 
+    @field_validator("forced", mode="before")
+    @classmethod
+    def _times_as_text(cls, forced: object) -> object:
+        if isinstance(forced, list) and any(isinstance(one, float) for one in forced):
+            raise ValueError('numbers are of frames: give times as text, such as "2.5"')
+        return forced
+
     @model_validator(mode="after")
     def _ordered(self) -> KeyframeConfig:
         if self.max_interval is not None and self.min_interval > self.max_interval:

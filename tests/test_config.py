@@ -52,6 +52,7 @@ def test_a_section_of_a_file_is_told_of_its_name(tmp_path):
         ("keyframe.interval=1.5", "keyframe.interval"),
         ("keyframe.interval=true", "keyframe.interval"),
         ("keyframe.scene_threshold=nan", "keyframe.scene_threshold"),
+        ("keyframe.forced=[3, 2.5]", "keyframe.forced: numbers are of frames: give times as text"),
         (
             "keyframe={min_interval=30, max_interval=15}",
             "min_interval (30) is above max_interval (15)",
