@@ -47,6 +47,9 @@ TICK_HEIGHTS = {
 OTHER_TICK_HEIGHT = 0.6
 """Reasons differ in height too, for those who cannot tell the colours apart."""
 
+BESIDE_THE_FRAME = frozenset({"span", "edge", "forced"})
+"""Reasons that lie in a whole span or in the config, not in what was measured at the frame."""
+
 EVIDENCE_MEANINGS = {
     "drift": "share that the last keyframe, carried along, does not explain",
     "scene_change": "structure lost since the frame before, after motion",
@@ -128,8 +131,10 @@ def _ticks(run: RunRecord, reason: str, places: Sequence[int]) -> dict[str, Any]
 
 
 def _decided_by(run: RunRecord, place: int) -> str:
-    """Return what was measured at a frame and what it was held against, in words."""
+    """Return what was measured at a frame and held against what, where that decided, in words."""
     frames = run.frames
+    if frames.reasons[place] in BESIDE_THE_FRAME:
+        return ""
     measure, threshold = frames.measures[place], frames.thresholds[place]
     values = frames.evidence.get(measure)
     if values is None or not np.isfinite((values[place], threshold)).all():

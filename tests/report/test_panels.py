@@ -9,7 +9,7 @@ import pytest
 
 from tempseg.report import write_comparison
 from tempseg.report.label_pass import summarise_labels
-from tempseg.report.panels import areas_chart, evidence_chart, reason_height
+from tempseg.report.panels import areas_chart, evidence_chart, reason_height, timeline_chart
 from tempseg.report.records import read_run
 from tempseg.report.sections import reason_legend
 from tempseg.report.views import RunView
@@ -75,3 +75,12 @@ def test_classes_have_an_area_whatever_the_length(material, tmp_path, end):
     for trace in chart.figure["data"]:
         assert len(trace["x"]) == len(trace["y"]) >= 2
         assert trace["x"][0] != trace["x"][-1]
+
+
+def test_a_keyframe_is_told_by_what_was_measured_only_where_that_decided(material, tmp_path):
+    keys = {"keyframe.policy": "interval", "keyframe.interval": 8, "keyframe.forced": [3]}
+    chart = timeline_chart([_view(material, tmp_path / "run", **keys)])
+    told = {trace["name"]: trace["text"][0] for trace in chart.figure["data"]}
+    assert told["interval"].endswith(": age 8, threshold 8")
+    assert told["forced"].startswith("forced, frame 3 at ")
+    assert "threshold" not in told["forced"]
