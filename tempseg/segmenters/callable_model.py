@@ -127,8 +127,7 @@ class CallableSegmenter:
                 returned = np.asarray(returned)
         except (Exception, SystemExit) as error:
             raise ModelError(
-                f"{self._name}: frame {frame.index}: the function raised "
-                f"{type(error).__name__}: {_one_line(error)}"
+                f"{self._name}: frame {frame.index}: the function raised {_one_line(error)}"
             ) from error
         if isinstance(returned, Prediction):
             answer = returned.labels if returned.labels is not None else returned.scores
@@ -317,9 +316,7 @@ def imported_function(model: str) -> Callable[[UInt8Array], object]:
         try:
             found = found()
         except (Exception, SystemExit) as error:
-            raise ModelError(
-                f"{model}: {attribute}() raised {type(error).__name__}: {_one_line(error)}"
-            ) from error
+            raise ModelError(f"{model}: {attribute}() raised {_one_line(error)}") from error
     if not callable(found):
         raise ModelError(
             f"{model}: {attribute} is {type(found).__name__}, expected a function that takes an "
@@ -344,9 +341,7 @@ def _module(model: str, name: str) -> Any:
                 f"{model}: there is no module {error.name!r}, neither in {folder} nor among the "
                 "installed packages"
             ) from error
-        raise ModelError(
-            f"{model}: importing {name} raised {type(error).__name__}: {_one_line(error)}"
-        ) from error
+        raise ModelError(f"{model}: importing {name} raised {_one_line(error)}") from error
 
 
 def _with_classes(
@@ -380,4 +375,6 @@ def _source_hash(name: str) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
+    told = " ".join(str(error).split())[:300]
+    # A bare `assert` and a MemoryError say nothing of themselves.
+    return f"{type(error).__name__}: {told}" if told else type(error).__name__

@@ -282,6 +282,14 @@ def test_what_a_function_raises_is_told_in_one_line() -> None:
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
+def test_what_a_function_raises_without_a_word_is_told_by_its_name() -> None:
+    def runs_out(image: np.ndarray) -> np.ndarray:
+        raise MemoryError
+
+    with pytest.raises(ModelError, match=r"the function raised MemoryError$"):
+        CallableSegmenter(runs_out, RGB).segment(FRAME)
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
