@@ -10,13 +10,15 @@ frames of mIoU), beside the model's own agreement from frame to frame (the floor
 
 Shares are made equal by searching each policy's own key: `interval` is taken as it is, the others
 until they spend as many keyframes. Where keyframes fall by luck moves a clip's fidelity by half a
-point: `clips` gives the mean over several spacings, and each.
+point: `clips` gives the mean over several spacings, and each. What a budget can still spend on a
+sequence depends on those before it: `--shuffle SEED` joins them in another order.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -24,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from bench_propagation import DecodedPicture, region_similarity
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -38,7 +41,14 @@ from tempseg.metrics.judge import Judge
 from tempseg.motion import Step
 from tempseg.proposals import Anchor
 from tempseg.schedule import Scheduler
-from tempseg.types import Frame, FrameResult, LabelArray, Placement, Prediction, SegmenterInfo
+from tempseg.types import (
+    Frame,
+    FrameResult,
+    LabelArray,
+    Placement,
+    Prediction,
+    SegmenterInfo,
+)
 
 CLIPS = (
     "intel_one-by-one-person-detection.mp4",
@@ -79,6 +89,12 @@ class Answers:
         """Return the answer that is kept for a frame."""
         return self._answers[frame.index]
 
+    def labels(self, index: int) -> LabelArray:
+        """Return the labels that are kept for a frame."""
+        labels = self._answers[index].labels
+        assert labels is not None
+        return labels
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footage:
@@ -87,6 +103,17 @@ class Footage:
     name: str
     steps: list[Step]
     model: Answers
+
+    def similarity(self, results: Sequence[FrameResult]) -> NDArray[np.float64]:
+        """Return J of each frame where class 1 is the object and the model says the truth."""
+        return np.array(
+            [
+                region_similarity(
+                    result.segmentation.labels == 1, self.model.labels(result.frame.index) > 0
+                )
+                for result in results
+            ]
+        )
 
     def keyframes(self, config: Config) -> int:
         """Return how many keyframes a config takes, without carrying anything."""
@@ -157,22 +184,38 @@ def person(labels: LabelArray) -> Prediction:
     return Prediction(Placement.stretch(found.shape, found.shape), labels=found)
 
 
-def davis(options: argparse.Namespace, console: Console) -> dict[str, object]:
-    """Compare policies on the joined sequences."""
-    names = sorted(path.name for path in (options.davis / "JPEGImages").iterdir())
-    steps = read([options.davis / "JPEGImages" / name for name in names])
+def joined_davis(folder: Path, names: Sequence[str]) -> tuple[Footage, list[int]]:
+    """Return sequences joined into one video, human masks as its model, and their lengths."""
+    steps = read([folder / "JPEGImages" / name for name in names])
     truth, lengths = [], []
     for name in names:
-        paths = list_images(options.davis / "Annotations" / name)
+        paths = list_images(folder / "Annotations" / name)
         truth += [read_label_image(path) for path in paths]
         lengths.append(len(paths))
     info = SegmenterInfo("human masks", "masks", class_set("person"))
-    footage = Footage("davis", steps, Answers(info, dict(enumerate(map(person, truth)))))
+    model = Answers(info, dict(enumerate(map(person, truth))))
+    return Footage("davis", steps, model), lengths
+
+
+def sequences(davis: Path, shuffle: int | None = None) -> list[str]:
+    """Return the names of the sequences, in order or in a random one."""
+    names = sorted(path.name for path in (davis / "JPEGImages").iterdir())
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(names)
+    return names
+
+
+def davis(options: argparse.Namespace, console: Console) -> dict[str, object]:
+    """Compare policies on the joined sequences."""
+    names = sequences(options.davis, options.shuffle)
+    footage, lengths = joined_davis(options.davis, names)
     figures: dict[str, object] = {}
     settings = parsed(options.settings)
     for interval in options.intervals:
         wanted = None
-        table = Table(title=f"ten sequences joined, {len(steps)} frames, and every {interval}th")
+        table = Table(
+            title=f"{len(names)} sequences joined, {sum(lengths)} frames, and every {interval}th"
+        )
         for heading in ("policy", "keyframes", "share", "mean J", "5th pct.", *names):
             table.add_column(heading, justify="left" if heading == "policy" else "right")
         for policy in ("interval", *KEYS):
@@ -186,15 +229,10 @@ def davis(options: argparse.Namespace, console: Console) -> dict[str, object]:
             results = footage.results(config)
             found = sum(result.reason is not None for result in results)
             wanted = wanted or found
-            scores = np.array(
-                [
-                    region_similarity(result.segmentation.labels == 1, expected > 0)
-                    for result, expected in zip(results, truth, strict=True)
-                ]
-            )
+            scores = footage.similarity(results)
             each = [part.mean() for part in np.split(scores, np.cumsum(lengths)[:-1])]
             row = [scores.mean(), float(np.percentile(scores, 5)), *each]
-            share = found / len(steps)
+            share = found / sum(lengths)
             table.add_row(policy, str(found), f"{share:.3f}", *(f"{value:.3f}" for value in row))
             figures[f"{policy} {interval}"] = [found, *map(float, row)]
         console.print(table)
@@ -321,6 +359,9 @@ def main() -> None:
     parser.add_argument("--model", default="street")
     parser.add_argument("--end", type=float, default=8.0, help="seconds of each clip")
     parser.add_argument("--intervals", type=int, nargs="+", help="default: 10 22; 8 to 12 of clips")
+    parser.add_argument(
+        "--shuffle", type=int, metavar="SEED", help="join sequences in another order"
+    )
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
