@@ -99,11 +99,14 @@ class Verdict:
         The field of the evidence that decided, or came nearest to deciding.
     threshold : float
         What that was held against.
+    measured : float or None
+        What was held against it, of a whole span; none where the evidence says.
     """
 
     reason: KeyframeReason | None
     measure: str
     threshold: float
+    measured: float | None = None
 
 
 class Side(StrEnum):

@@ -160,8 +160,11 @@ class SpanJudge(KeyframePolicy, Protocol):
     def place(self, span: Span) -> int:
         """Return which undecided frame becomes the keyframe that `decide` asks for."""
 
+    def judge(self, span: Span) -> Verdict:
+        """Return whether and why a frame of a span should become a keyframe too."""
+
     def accept(self, span: Span) -> int | None:
-        """Return which frame of a span should become a keyframe too; none where it is well."""
+        """Return which frame of a span becomes a keyframe too; none where it is well as it is."""
 
 
 class ResultSink(Protocol):

@@ -185,6 +185,11 @@ class Scheduler:
         else:
             at = self._place(held) if reason is KeyframeReason.DOUBT else len(self._open)
             anchor = self._asked(held[at].step, answer if held[at] is new else None)
+            if held[at] is not new:
+                # Placed in hindsight: what decided is what was seen by then.
+                assert new.verdict is not None
+                assert new.evidence is not None
+                held[at].verdict = replace(new.verdict, measured=new.evidence.doubt)
             self._open = held
             self._close_span(at, reason, anchor)
         if self._judge is None:
@@ -373,13 +378,15 @@ class Scheduler:
         assert self._judge is not None
         if not inside:
             return
-        at = self._judge.accept(self._span(Side.BETWEEN, inside, churn=self._churn))
+        span = self._span(Side.BETWEEN, inside, churn=self._churn)
+        at = self._judge.accept(span)
         self._late.append((self._churn, sum(held.border for held in (*inside, end))))
         if at is None:
             return
         middle = inside[at]
         anchor = self._asked(middle.step, None)
         self._set(middle, KeyframeReason.SPAN, anchor, start=start)
+        middle.verdict = self._judge.judge(span)
         self._judge_between(start, inside[:at], middle)
         motion = no_motion(anchor.index, anchor.luma)
         with self._measure("carry", end.step.frame):
@@ -395,24 +402,27 @@ class Scheduler:
         """Ask once more before the first keyframe of a shot, where the policy wants it."""
         assert self._judge is not None
         self._look_back([*head, first])
-        at = self._judge.accept(self._span(Side.HEAD, head))
+        span = self._span(Side.HEAD, head)
+        at = self._judge.accept(span)
         if at is None:
             return
         anchor = self._asked(head[at].step, None)
         assert first.reason is not None
         # The first keyframe of the shot is another one now.
         self._set(head[at], first.reason, anchor, start=None)
-        first.reason = KeyframeReason.EDGE
+        first.reason, first.verdict = KeyframeReason.EDGE, self._judge.judge(span)
 
     def _judge_tail(self) -> None:
         """Ask once more after the last keyframe of a shot, where the policy wants it."""
         assert self._judge is not None
-        at = self._judge.accept(self._tail(self._open))
+        span = self._tail(self._open)
+        at = self._judge.accept(span)
         if at is None:
             return
         late = self._open[at]
         anchor = self._asked(late.step, None)
         self._set(late, KeyframeReason.EDGE, anchor, start=self._anchor)
+        late.verdict = self._judge.judge(span)
         for held in self._open[at + 1 :]:
             held.proposal = None
 

@@ -39,6 +39,9 @@ class Late:
     def place(self, span):
         return len(span.borders) - 1
 
+    def judge(self, span):
+        return Verdict(None, "churn", 1.0, span.churn)
+
     def accept(self, span):
         return None
 

@@ -284,9 +284,12 @@ def test_a_head_gets_the_keyframe_that_its_mirror_image_as_a_tail_gets(kind):
 
 def test_an_end_with_half_more_doubt_than_its_part_gets_a_keyframe():
     spacing = Spacing(10.0, 100.0)
-    assert spacing.edge(Span(Side.TAIL, (0.1,) * 52)) is None
-    assert spacing.edge(Span(Side.TAIL, (0.1,) * 53)) is not None
-    assert spacing.edge(Span(Side.TAIL, (0.1,) * 33, age=20, doubt=2.0)) is not None
+    little, enough = (spacing.judge_edge(Span(Side.TAIL, (0.1,) * n)) for n in (52, 53))
+    assert little.reason is None
+    assert enough.reason is KeyframeReason.EDGE
+    assert (enough.measured, enough.threshold) == pytest.approx((5.3, 5.25))
+    rest = Span(Side.TAIL, (0.1,) * 33, age=20, doubt=2.0)
+    assert spacing.judge_edge(rest).reason is KeyframeReason.EDGE
 
 
 def test_an_edge_leaves_about_a_third_as_much_doubt_behind_it_as_before():

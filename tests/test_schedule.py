@@ -155,7 +155,10 @@ def test_ends_that_disagree_are_asked_inside_down_to_the_shortest_interval():
     segmenter = Truth(scene, answer=blinking)
     results = _pushed(_engine(segmenter, policy), scene)
     keyframes = [r.frame.index for r in results if r.reason]
-    assert _by_reason(results, KeyframeReason.SPAN)
+    # What its span's ends contradicted, not what was seen at the frame.
+    verdicts = [results[i].verdict for i in _by_reason(results, KeyframeReason.SPAN)]
+    assert {verdict.measure for verdict in verdicts} == {"churn"}
+    assert all(verdict.measured > verdict.threshold for verdict in verdicts)
     assert np.diff(keyframes).min() >= 3
     assert np.diff(keyframes).max() <= 5
 
@@ -235,6 +238,9 @@ def test_doubt_at_the_edges_of_a_shot_gets_keyframes_of_its_own():
         keyframes = [r.frame.index for r in results if r.reason]
         assert len(keyframes) == len(set(keyframes))
         reasons |= {r.reason for r in results}
+        for verdict in (results[i].verdict for i in _by_reason(results, KeyframeReason.EDGE)):
+            assert verdict.measure == "doubt"
+            assert verdict.measured > verdict.threshold
     assert KeyframeReason.EDGE in reasons
 
 

@@ -62,6 +62,9 @@ class Scripted:
         self.placed.append((self.decided[-1], span))
         return min(self.at, len(span.borders) - 1)
 
+    def judge(self, span):
+        return Verdict(KeyframeReason.SPAN, "churn", 0.25, 7.5)
+
     def accept(self, span):
         self.spans.append(span)
         at = self.opened.get(span.side)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from tempseg.decisions import Evidence
+from tempseg.decisions import Evidence, Verdict
 from tempseg.errors import OutputError
 from tempseg.types import FrameResult
 
@@ -27,10 +27,22 @@ def verdict_cells(result: FrameResult) -> list[str]:
     evidence, verdict = result.evidence, result.verdict
     seen = [getattr(evidence, name) for name in EVIDENCE] if evidence else [""] * len(EVIDENCE)
     return [
-        *(f"{value:.6g}" if isinstance(value, float) else str(value) for value in seen),
-        verdict.measure if verdict else "",
-        f"{verdict.threshold:.6g}" if verdict else "",
+        *map(_written, seen),
+        *(("", "", "") if verdict is None else _held(verdict, evidence)),
     ]
+
+
+def _held(verdict: Verdict, evidence: Evidence | None) -> tuple[str, str, str]:
+    """Return what decided, how much of it there was, and what that was held against."""
+    measured = verdict.measured
+    if measured is None and evidence is not None:
+        measured = getattr(evidence, verdict.measure)
+    told = "" if measured is None else _written(measured)
+    return verdict.measure, told, _written(verdict.threshold)
+
+
+def _written(value: float | str) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 class FrameTableSink:
@@ -64,7 +76,7 @@ class FrameTableSink:
             [
                 *("index", "time_s", "origin", "reason", "shot"),
                 *EVIDENCE,
-                *("measure", "threshold"),
+                *("measure", "measured", "threshold"),
                 *(f"{stage}_ms" for stage in stages),
             ]
         )

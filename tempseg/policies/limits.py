@@ -50,10 +50,8 @@ class Limits:
         """Return the first frame of a tail that is far enough from the keyframe before it."""
         return max(self.shortest - 1 - span.age, 0)
 
-    def allow(self, place: int | None, span: Span) -> int | None:
+    def allow(self, place: int, span: Span) -> int | None:
         """Return a place in a head or tail, none where it is too near the keyframe beside."""
-        if place is None:
-            return None
         last = len(span.borders) - self.shortest
         near = place > last if span.side is Side.HEAD else place < self.soonest(span)
         return None if near else place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.policies.limits import Limits
@@ -66,9 +66,16 @@ class SharePolicy:
         wanted = Spacing.of_share(self.share, span).doubt
         return max(place(span.borders, wanted - span.doubt), self.limits.soonest(span))
 
-    def accept(self, span: Span) -> int | None:
-        """Return which frame at a shot's end should become a keyframe too, if any."""
+    def judge(self, span: Span) -> Verdict:
+        """Return `EDGE` where the end of a shot needs a keyframe too that the budget affords."""
+        asked = Spacing.of_share(self.share, span).judge_edge(evened(span))
         if span.side is Side.BETWEEN or not self._affords(span):
+            return replace(asked, reason=None)
+        return asked
+
+    def accept(self, span: Span) -> int | None:
+        """Return which frame at a shot's end becomes a keyframe too, if any."""
+        if self.judge(span).reason is None:
             return None
         edge = Spacing.of_share(self.share, span).edge(evened(span))
         return self.limits.allow(edge, span)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tempseg.decisions import Evidence, Side, Span
+from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 
 __all__ = ["EDGE", "TYPICAL_FRAMES", "Spacing", "border_power", "evened", "place"]
 
@@ -64,11 +64,14 @@ class Spacing:
         """Return how many frames of a shot come before its first keyframe."""
         return int(EDGE * self.frames)
 
-    def edge(self, span: Span) -> int | None:
-        """Return which frame of a head or tail should become a keyframe, if any."""
-        total = span.doubt + sum(span.borders)
-        if total <= SLACK * EDGE * self.doubt:
-            return None
+    def judge_edge(self, span: Span) -> Verdict:
+        """Return whether a frame of a head or tail should become a keyframe."""
+        total, most = _total(span), SLACK * EDGE * self.doubt
+        return Verdict(KeyframeReason.EDGE if total > most else None, "doubt", most, total)
+
+    def edge(self, span: Span) -> int:
+        """Return which frame of a head or tail it would be."""
+        total = _total(span)
         from_keyframe = total / (1 + EDGE)
         if span.side is Side.TAIL:
             return place(span.borders, from_keyframe - span.doubt)
@@ -87,6 +90,10 @@ keyframes on either side, large ones stay."""
 
 PULL = 0.08
 """How a keyframe saved, or spent too soon, pulls the spacing: by 2 to the power of this."""
+
+
+def _total(span: Span) -> float:
+    return span.doubt + sum(span.borders)
 
 
 def mean_border(seen: Evidence | Span) -> float:

@@ -59,17 +59,27 @@ class SpanPolicy:
         wanted = Spacing.of_doubt(self.doubt_threshold, span).doubt
         return max(place(span.borders, wanted - span.doubt), self.limits.soonest(span))
 
+    def judge(self, span: Span) -> Verdict:
+        """Return `SPAN` where a span's ends disagree too much, `EDGE` where a shot's end doubts."""
+        span = evened(span)
+        spacing = Spacing.of_doubt(self.doubt_threshold, span)
+        if span.side is not Side.BETWEEN:
+            return spacing.judge_edge(span)
+        worth = min((len(span.borders) + 1) / (SHORT * spacing.frames), 1.0)
+        due = (span.churn - span.noise) * worth > self.span_threshold
+        most = span.noise + self.span_threshold / worth
+        return Verdict(KeyframeReason.SPAN if due else None, "churn", most, span.churn)
+
     def accept(self, span: Span) -> int | None:
-        """Return which frame of a closed span should become a keyframe too, if any."""
+        """Return which frame of a closed span becomes a keyframe too, if any."""
+        if self.judge(span).reason is None:
+            return None
         span = evened(span)
         if span.side is not Side.BETWEEN:
             edge = Spacing.of_doubt(self.doubt_threshold, span).edge(span)
             return self.limits.allow(edge, span)
-        frames = len(span.borders) + 1
-        room = frames - 2 * self.limits.shortest
-        usual = Spacing.of_doubt(self.doubt_threshold, span).frames
-        worth = min(frames / (SHORT * usual), 1.0)
-        if room < 0 or (span.churn - span.noise) * worth <= self.span_threshold:
+        room = len(span.borders) + 1 - 2 * self.limits.shortest
+        if room < 0:
             return None
         middle = place(span.borders, sum(span.borders) / 2)
         first = self.limits.shortest - 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tempseg.decisions import KeyframeReason
 from tempseg.report.charts import Chart, Curve, Limit, Row, curve_trace, stack_rows, times
 from tempseg.report.markup import for_plotly
 from tempseg.report.records import RunRecord
@@ -47,8 +48,8 @@ TICK_HEIGHTS = {
 OTHER_TICK_HEIGHT = 0.6
 """Reasons differ in height too, for those who cannot tell the colours apart."""
 
-BESIDE_THE_FRAME = frozenset({"span", "edge", "forced"})
-"""Reasons that lie in a whole span or in the config, not in what was measured at the frame."""
+OF_A_SPAN = {"span": " of the span", "edge": " of the shot's end"}
+"""Reasons that lie in a whole span, not in what was measured at the frame."""
 
 EVIDENCE_MEANINGS = {
     "drift": "share that the last keyframe, carried along, does not explain",
@@ -133,13 +134,12 @@ def _ticks(run: RunRecord, reason: str, places: Sequence[int]) -> dict[str, Any]
 def _decided_by(run: RunRecord, place: int) -> str:
     """Return what was measured at a frame and held against what, where that decided, in words."""
     frames = run.frames
-    if frames.reasons[place] in BESIDE_THE_FRAME:
+    reason, measure = frames.reasons[place], frames.measures[place]
+    measured, threshold = frames.measured[place], frames.thresholds[place]
+    if reason == KeyframeReason.FORCED or not np.isfinite((measured, threshold)).all():
         return ""
-    measure, threshold = frames.measures[place], frames.thresholds[place]
-    values = frames.evidence.get(measure)
-    if values is None or not np.isfinite((values[place], threshold)).all():
-        return ""
-    return f": {measure.replace('_', ' ')} {values[place]:.3g}, threshold {threshold:.3g}"
+    of = OF_A_SPAN.get(reason, "")
+    return f": {measure.replace('_', ' ')}{of} {measured:.3g}, threshold {threshold:.3g}"
 
 
 def reason_height(reason: str) -> float:
@@ -181,7 +181,11 @@ def evidence_chart(views: Sequence[RunView]) -> Chart | None:
 def _thresholds(view: RunView, name: str, limits: Sequence[Limit]) -> list[dict[str, Any]]:
     """Return the line that a piece of evidence was held against, where no limit stands for it."""
     frames = view.run.frames
-    here = np.array([measure == name for measure in frames.measures], bool)
+    at_frames = (
+        measure == name and reason not in OF_A_SPAN
+        for measure, reason in zip(frames.measures, frames.reasons, strict=True)
+    )
+    here = np.fromiter(at_frames, bool, len(frames))
     for limit in limits:
         here &= ~np.isclose(frames.thresholds, limit.value)
     values = np.where(here, frames.thresholds, np.nan)

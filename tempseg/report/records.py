@@ -28,7 +28,7 @@ FloatColumn = NDArray[np.float64]
 EVIDENCE = tuple(field.name for field in fields(Evidence))
 TEXT_COLUMNS = ("origin", "reason")
 VERDICT = "measure"
-DECIDING = ("shot", "threshold")
+DECIDING = ("shot", "measured", "threshold")
 """Columns of later runs only."""
 STAGE = "_ms"
 
@@ -48,6 +48,8 @@ class FrameTable:
     evidence : mapping of name to ndarray, shape (N,), float64
     measures : tuple of str
         The evidence that each frame was decided by; empty words where nothing told.
+    measured : ndarray, shape (N,), float64
+        How much of it there was: at the frame, or in a whole span.
     thresholds : ndarray, shape (N,), float64
         What that was held against.
     cuts : frozenset of int
@@ -63,6 +65,7 @@ class FrameTable:
     evidence: Mapping[str, FloatColumn]
     stage_ms: Mapping[str, FloatColumn]
     measures: tuple[str, ...]
+    measured: FloatColumn
     thresholds: FloatColumn
     cuts: frozenset[int]
 
@@ -248,6 +251,7 @@ def _read_table(path: Path, *, expected: int) -> FrameTable:
             if name.endswith(STAGE)
         },
         measures=tuple(words[VERDICT]) or ("",) * expected,
+        measured=columns.get("measured", np.full(expected, np.nan)),
         thresholds=columns.get("threshold", np.full(expected, np.nan)),
         cuts=_cuts(columns.get("shot"), words["reason"]),
     )

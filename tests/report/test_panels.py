@@ -84,3 +84,11 @@ def test_a_keyframe_is_told_by_what_was_measured_only_where_that_decided(materia
     assert told["interval"].endswith(": age 8, threshold 8")
     assert told["forced"].startswith("forced, frame 3 at ")
     assert "threshold" not in told["forced"]
+
+
+def test_a_keyframe_inside_a_span_is_told_by_what_the_span_contradicted(material, tmp_path):
+    keys = {"keyframe.policy": "span", "keyframe.doubt_threshold": 50, "keyframe.max_interval": 12}
+    view = _view(material, tmp_path / "run", **keys, **{"keyframe.span_threshold": 0.0})
+    chart = timeline_chart([view])
+    told = {trace["name"]: trace["text"][0] for trace in chart.figure["data"]}
+    assert ": churn of the span " in told["span"]
