@@ -3,13 +3,13 @@
     .venv/bin/python scripts/bound_policies.py --table TABLE --keyframes 71 37
 
 The sequences are joined and human masks stand in for the model, as in `bench_policies.py davis`.
-The engine carries them with a keyframe every 2, 3, ... frames, from every offset: what it then
+The engine carries them with a keyframe every 2, 3, ... 36 frames, from every offset: what it then
 makes of each frame tells what every span and every end of a shot costs. Of these the best choice
 of so many keyframes is found by dynamic programming: for mean J, and for few frames below a J of
 --below; the first frame of each sequence is a keyframe. The engine then runs with that choice, so
 that the figures printed are real.
 
-The table takes about an hour; it is kept in --table as it grows, and gone on with.
+The table takes an hour or two; it is kept in --table as it grows, and gone on with.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ from tempseg.config import load_config
 
 Scores = NDArray[np.float64]
 Cost = Callable[[Scores], float]
+
+DISTANCES = (*range(2, 25), 28, 32, 36)
+"""Frames from keyframe to keyframe that are tried."""
 
 LOSS_BESIDE = 0.3
 """What falling short of 1 by one weighs beside a frame below the wanted J."""
@@ -87,7 +90,7 @@ def even(lengths: Sequence[int], distance: int, offset: int) -> list[list[int]]:
 
 
 def spans(
-    lengths: Sequence[int], longest: int, scores: Callable[[int, int], Scores]
+    lengths: Sequence[int], distances: Sequence[int], scores: Callable[[int, int], Scores]
 ) -> list[Spans]:
     """Return the spans of each sequence, from runs with even distances and all offsets.
 
@@ -95,7 +98,7 @@ def spans(
     """
     found = [Spans(length, {}) for length in lengths]
     ends = np.cumsum(lengths)[:-1]
-    for distance in range(2, longest + 1):
+    for distance in distances:
         for offset in range(1, distance + 1):
             chosen = even(lengths, distance, offset)
             for spans, keyframes, own in zip(
@@ -141,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--davis", type=Path, default=Path("../shared/data/davis"))
     parser.add_argument("--table", type=Path, required=True, help="folder, made and gone on with")
-    parser.add_argument("--longest", type=int, default=24, help="frames between keyframes")
+    parser.add_argument("--distances", type=int, nargs="+", default=DISTANCES)
     parser.add_argument("--keyframes", type=int, nargs="+", default=[71, 37])
     parser.add_argument("--below", type=float, nargs="+", default=[0.6, 0.65, 0.7, 0.75, 0.8, 0.85])
     options = parser.parse_args()
@@ -157,7 +160,7 @@ def main() -> None:
             np.save(kept, made)
         return np.asarray(np.load(kept), np.float64)
 
-    found = spans(lengths, options.longest, scores)
+    found = spans(lengths, options.distances, scores)
     table = Table(title=f"keyframes chosen with the truth in hand, {sum(lengths)} frames")
     for heading in ("least", "keyframes", "mean J", "5th pct."):
         table.add_column(heading, justify="left" if heading == "least" else "right")

@@ -63,7 +63,7 @@ class Evidence:
         Sum of `border` over the frames since the last keyframe.
     churn : float
         What the last keyframe's answer contradicted of what had been carried to it: 1 - mIoU.
-    frames, keyframes : int
+    frames, keyframes, cuts : int
         How many there were so far, in this run.
     mean_border : float
         Mean of `border` over the run so far.
@@ -83,6 +83,7 @@ class Evidence:
     churn: float = 0.0
     frames: int = 0
     keyframes: int = 0
+    cuts: int = 0
     mean_border: float = 0.0
     unrest: float = 0.0
 
@@ -139,7 +140,7 @@ class Span:
         Frames since the last keyframe, before these, that are decided already.
     doubt : float
         Sum of `Evidence.border` over those.
-    frames, keyframes : int
+    frames, keyframes, cuts : int
         How many there were so far, in this run.
     mean_border : float
         Mean of `border` over the run so far.
@@ -155,5 +156,6 @@ class Span:
     doubt: float = 0.0
     frames: int = 0
     keyframes: int = 0
+    cuts: int = 0
     mean_border: float = 0.0
     unrest: float = 0.0

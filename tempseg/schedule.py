@@ -274,6 +274,7 @@ class Scheduler:
             doubt=self._doubt,
             churn=self._churn,
             keyframes=self._keyframes,
+            cuts=max(self._shot, 0),
             mean_border=self._borders / self._frames,
             unrest=self._unrest,
             residual=observing.typical_residual(fit.residual),
@@ -300,6 +301,7 @@ class Scheduler:
             churn=self._churn,
             frames=self._frames,
             keyframes=self._keyframes,
+            cuts=max(self._shot, 0),
             mean_border=self._borders / self._frames if self._frames else 0.0,
             unrest=self._unrest,
         )
@@ -463,6 +465,7 @@ class Scheduler:
             noise=statistics.median(late),
             frames=self._frames,
             keyframes=self._keyframes,
+            cuts=max(self._shot, 0),
             mean_border=self._borders / self._frames,
             unrest=self._unrest,
         )

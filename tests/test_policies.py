@@ -271,6 +271,13 @@ def test_a_budget_that_is_overdrawn_waits_longer_and_one_that_is_saved_less():
     assert (saved, spent) == pytest.approx((5, 20))
 
 
+@pytest.mark.parametrize(("cuts", "kept_back"), [(0, 0), (1, 1), (2, 2), (3, 3), (400, 3)])
+def test_a_budget_of_many_shots_keeps_up_to_three_keyframes_back(cuts, kept_back):
+    seen = replace(QUIET, frames=1000, mean_border=0.1, cuts=cuts)
+    spacing = Spacing.of_share(0.1, replace(seen, keyframes=100 - kept_back))
+    assert spacing.frames == pytest.approx(10)
+
+
 @pytest.mark.parametrize("kind", [SharePolicy, SpanPolicy])
 def test_a_head_gets_the_keyframe_that_its_mirror_image_as_a_tail_gets(kind):
     policy = replace(kind(), limits=Limits(1, 1000))

@@ -242,6 +242,13 @@ def test_a_policy_says_how_steeply_errors_count_once_a_span_has_told_of_unrest(f
     assert borders == pytest.approx(expected)
 
 
+def test_policies_are_told_how_many_cuts_there_were(film, frames):
+    policy = Scripted(longest=8)
+    results = _results(film, frames, policy)
+    assert [r.evidence.cuts for r in results[1:]] == [0] * 39 + [1] * 20
+    assert {span.cuts for span in policy.spans if span.side is Side.TAIL} == {0, 1}
+
+
 def test_noise_is_the_median_contradiction_of_the_spans_before(film, frames):
     policy = Scripted(longest=3)
     results = _results(film, frames[:40], policy)

@@ -43,7 +43,7 @@ class Spacing:
     def of_share(cls, share: float, seen: Evidence | Span) -> Spacing:
         """Return the spacing that spends a share of the frames, with what is saved so far."""
         saved = share * seen.frames - seen.keyframes
-        frames = (1 / share) * 2.0 ** min(max(-saved * PULL, -1.0), 1.0)
+        frames = (1 / share) * 2.0 ** min(max((min(seen.cuts, RESERVE) - saved) * PULL, -1.0), 1.0)
         return cls(frames * mean_border(seen), frames)
 
     @property
@@ -87,6 +87,11 @@ EVENED_OVER = 0.3
 STEEP = 4.0
 """Power of the error at borders that counts where all is calm: small errors are mended by the
 keyframes on either side, large ones stay."""
+
+RESERVE = 3
+"""Keyframes that spacing is steered to keep back, one for each cut up to these. A shot costs more
+than its frames do, for its ends hold less: steered to nothing saved, a budget of many shots is soon
+overdrawn, and the shot starves in which that shows."""
 
 PULL = 0.08
 """How a keyframe saved, or spent too soon, pulls the spacing: by 2 to the power of this."""

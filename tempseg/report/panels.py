@@ -61,7 +61,7 @@ EVIDENCE_MEANINGS = {
     "occluded": "share where motion there and back disagree",
     "churn": "1 - mIoU of a keyframe's answer with what was carried to it",
 }
-COUNTS = frozenset({"frames", "keyframes", "mean_border", "unrest"})
+COUNTS = frozenset({"frames", "keyframes", "cuts", "mean_border", "unrest"})
 """What policies pace themselves by; says nothing of a frame."""
 EVIDENCE_BESIDE = "outside"
 """Part of the drift, so it is drawn with it."""
