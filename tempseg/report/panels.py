@@ -181,11 +181,9 @@ def evidence_chart(views: Sequence[RunView]) -> Chart | None:
 def _thresholds(view: RunView, name: str, limits: Sequence[Limit]) -> list[dict[str, Any]]:
     """Return the line that a piece of evidence was held against, where no limit stands for it."""
     frames = view.run.frames
-    at_frames = (
-        measure == name and reason not in OF_A_SPAN
-        for measure, reason in zip(frames.measures, frames.reasons, strict=True)
-    )
-    here = np.fromiter(at_frames, bool, len(frames))
+    here = np.array([measure == name for measure in frames.measures], bool)
+    # What was decided by a whole span, or in hindsight, was not held against this.
+    here &= frames.measured == frames.evidence[name]
     for limit in limits:
         here &= ~np.isclose(frames.thresholds, limit.value)
     values = np.where(here, frames.thresholds, np.nan)

@@ -92,3 +92,9 @@ def test_a_keyframe_inside_a_span_is_told_by_what_the_span_contradicted(material
     chart = timeline_chart([view])
     told = {trace["name"]: trace["text"][0] for trace in chart.figure["data"]}
     assert ": churn of the span " in told["span"]
+    # The lines are what frames were held against.
+    lines = [t["y"] for t in evidence_chart([view]).figure["data"] if t["name"] == "threshold"]
+    frames = view.run.frames
+    (inside, *_) = (i for i, reason in enumerate(frames.reasons) if reason == "span")
+    assert lines
+    assert all(y[inside] is None for y in lines)
