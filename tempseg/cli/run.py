@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 from tempseg.cli.failure import fail
 from tempseg.cli.models import pull_for_run
 from tempseg.cli.options import ConfigFile, Debug, End, Model, Settings, Start
+from tempseg.cli.signals import ended_as_by_ctrl_c
 from tempseg.cli.stderr import say
 from tempseg.cli.stdout import console
 
@@ -177,11 +178,12 @@ def run_command(
         quiet=quiet,
     )
     try:
-        # One that is named as it is goes into the folder itself.
-        if alone:
-            todo.run_alone(given[0])
-        else:
-            todo.run_each(expanded)
+        with ended_as_by_ctrl_c():
+            # One that is named as it is goes into the folder itself.
+            if alone:
+                todo.run_alone(given[0])
+            else:
+                todo.run_each(expanded)
     except KeyboardInterrupt:
         fail(f"interrupted; {todo.left_behind()}", status=1)
 

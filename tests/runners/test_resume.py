@@ -476,8 +476,9 @@ def test_a_write_that_fails_is_no_finished_chunk(material, tmp_path, monkeypatch
     assert _finished(tmp_path / "run") == []
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_interrupting_tells_how_to_go_on_and_leaves_no_process(material, tmp_path, workers):
+def test_interrupting_tells_how_to_go_on_and_leaves_no_process(material, tmp_path, workers, sent):
     out = tmp_path / "run"
     kept = {key: value for key, value in CONFIG.items() if key != "output.report"}
     sets = [f"--set={key}={value}" for key, value in kept.items()]
@@ -500,7 +501,7 @@ def test_interrupting_tells_how_to_go_on_and_leaves_no_process(material, tmp_pat
     children = _children(running.pid)
     assert len(children) == (0 if workers == 1 else workers)
     start = time.monotonic()
-    os.killpg(running.pid, signal.SIGINT)
+    os.killpg(running.pid, sent)
     _, told = running.communicate(timeout=20)
     assert time.monotonic() - start < 5
     assert running.returncode == 1
