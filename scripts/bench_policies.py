@@ -41,14 +41,7 @@ from tempseg.metrics.judge import Judge
 from tempseg.motion import Step
 from tempseg.proposals import Anchor
 from tempseg.schedule import Scheduler
-from tempseg.types import (
-    Frame,
-    FrameResult,
-    LabelArray,
-    Placement,
-    Prediction,
-    SegmenterInfo,
-)
+from tempseg.types import Frame, FrameResult, LabelArray, Placement, Prediction, SegmenterInfo
 
 CLIPS = (
     "intel_one-by-one-person-detection.mp4",

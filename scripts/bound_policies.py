@@ -85,7 +85,7 @@ def forced(footage: Footage, keyframes: Sequence[int]) -> Scores:
 
 
 def even(lengths: Sequence[int], distance: int, offset: int) -> list[list[int]]:
-    """Return the first frame of each sequence, and every so manieth from an offset on."""
+    """Return the first frame of each sequence, and every `distance`-th from an offset on."""
     return [[0, *range(offset, length, distance)] for length in lengths]
 
 

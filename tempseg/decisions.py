@@ -101,7 +101,8 @@ class Verdict:
     threshold : float
         What that was held against.
     measured : float or None
-        What was held against it, of a whole span; none where the evidence says.
+        What was held against it, of a whole span or by a later frame; none where the frame's own
+        evidence says.
     """
 
     reason: KeyframeReason | None
