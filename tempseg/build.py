@@ -210,7 +210,7 @@ def _overlay_encoder(
 def build_policy(config: Config) -> KeyframePolicy:
     """Return the policy that a config names."""
     wanted = config.keyframe
-    limits = Limits(wanted.min_interval, wanted.longest)
+    limits = Limits(wanted.shortest, wanted.longest)
     match wanted.policy:
         case "every":
             return EveryPolicy()

@@ -33,6 +33,9 @@ SidePx = Annotated[int, Field(ge=1, le=16384)]
 TilePx = Annotated[int, Field(ge=32, le=16384)]
 PerChannel = float | Annotated[list[float], Field(min_length=1)]
 
+SHORTEST = 3
+"""Frames between keyframes at least, where nothing else is asked for."""
+
 # Numbers of thousands of digits and brackets by the thousand make the reader itself give up.
 _NOT_TOML = (tomllib.TOMLDecodeError, ValueError, RecursionError)
 
@@ -93,7 +96,7 @@ class KeyframeConfig(_Section):
 
     policy: Literal["adaptive", "every", "interval", "share", "span"] = "adaptive"
     interval: Annotated[int, Field(ge=1, le=100_000)] = 10
-    min_interval: Annotated[int, Field(ge=1, le=100_000)] = 3
+    min_interval: Annotated[int, Field(ge=1, le=100_000)] | None = None
     max_interval: Annotated[int, Field(ge=1, le=100_000)] | None = None
     drift_threshold: Annotated[float, Field(ge=0, le=1)] = 0.15
     doubt_threshold: Annotated[float, Field(gt=0, le=1000)] = 2.0
@@ -104,13 +107,22 @@ class KeyframeConfig(_Section):
     guard: bool = False
 
     @property
+    def shortest(self) -> int:
+        """What `min_interval` is, or comes to where it is left to the policy."""
+        if self.min_interval is not None:
+            return self.min_interval
+        # Half of the mean distance, so that a budget can be spent, and spent unevenly.
+        wanted = max(int(0.5 / self.share), 1) if self.policy == "share" else SHORTEST
+        return min(wanted, SHORTEST, self.max_interval or SHORTEST)
+
+    @property
     def longest(self) -> int:
         """What `max_interval` is, or comes to where it is left to the policy."""
         if self.max_interval is not None:
             return self.max_interval
         if self.policy == "share":
-            return max(round(3 / self.share), self.min_interval)
-        return max(15 if self.policy == "adaptive" else 60, self.min_interval)
+            return max(round(3 / self.share), self.shortest)
+        return max(15 if self.policy == "adaptive" else 60, self.shortest)
 
     @field_validator("forced", mode="before")
     @classmethod
@@ -121,9 +133,15 @@ class KeyframeConfig(_Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> KeyframeConfig:
-        if self.max_interval is not None and self.min_interval > self.max_interval:
+        if self.shortest > self.longest:
             raise ValueError(
                 f"min_interval ({self.min_interval}) is above max_interval ({self.max_interval})"
+            )
+        if self.policy == "share" and self.share * self.shortest > 1:
+            raise ValueError(
+                f"share ({self.share:g}) cannot be spent with min_interval ({self.shortest}), "
+                f"which allows one frame in {self.shortest}: set min_interval to "
+                f"{int(1 / self.share)}, or share to 1/{self.shortest} at most"
             )
         return self
 

@@ -203,16 +203,19 @@ def tightened(config: Config, fixed: Sequence[str] = ()) -> Config | None:
     """
     keyframe = config.keyframe
     keys: dict[str, object] = {}
+    shortest = max(int(keyframe.shortest * TIGHTER), 1)
+    if "keyframe.min_interval" in fixed:
+        shortest = keyframe.shortest
     if keyframe.policy == "interval" and keyframe.interval > 1:
         keys["keyframe.interval"] = max(int(keyframe.interval * TIGHTER), 1)
     elif keyframe.policy == "share" and keyframe.share < 1:
-        keys["keyframe.share"] = min(keyframe.share / TIGHTER, 1.0)
+        keys["keyframe.share"] = min(keyframe.share / TIGHTER, 1 / shortest)
     elif keyframe.policy in ("span", "adaptive"):
         keys["keyframe.doubt_threshold"] = keyframe.doubt_threshold * TIGHTER
         if keyframe.policy == "adaptive":
             keys["keyframe.drift_threshold"] = keyframe.drift_threshold * TIGHTER
     if keys and keyframe.policy != "interval":
-        keys["keyframe.min_interval"] = max(int(keyframe.min_interval * TIGHTER), 1)
+        keys["keyframe.min_interval"] = shortest
     keys = {
         key: value
         for key, value in keys.items()

@@ -29,12 +29,12 @@ def test_defaults_of_the_config_are_those_of_the_classes_it_builds():
     adaptive = AdaptivePolicy()
     assert adaptive.drift_threshold == keyframe.drift_threshold
     assert adaptive.doubt_threshold == keyframe.doubt_threshold
-    assert adaptive.limits == Limits(keyframe.min_interval, keyframe.longest)
+    assert adaptive.limits == Limits(keyframe.shortest, keyframe.longest)
     span = SpanPolicy()
     assert span.doubt_threshold == keyframe.doubt_threshold
     assert span.span_threshold == keyframe.span_threshold
     longest = load_config(overrides={"keyframe.policy": "span"}).keyframe.longest
-    assert span.limits == Limits(keyframe.min_interval, longest)
+    assert span.limits == Limits(keyframe.shortest, longest)
     assert SharePolicy().share == keyframe.share
 
 

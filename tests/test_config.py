@@ -18,6 +18,43 @@ def test_shipped_config_loads(path):
     load_config(path)
 
 
+@pytest.mark.parametrize(
+    ("keys", "shortest"),
+    [
+        ({}, 3),
+        ({"policy": "span"}, 3),
+        ({"max_interval": 2}, 2),
+        ({"min_interval": 5}, 5),
+        ({"policy": "share"}, 3),
+        ({"policy": "share", "share": 0.25}, 2),
+        ({"policy": "share", "share": 0.5}, 1),
+        ({"policy": "share", "share": 1.0}, 1),
+        ({"policy": "share", "share": 0.02, "max_interval": 1}, 1),
+    ],
+)
+def test_keyframes_may_be_as_near_as_the_policy_needs(keys, shortest):
+    config = load_config(overrides={f"keyframe.{name}": value for name, value in keys.items()})
+    assert config.keyframe.shortest == shortest <= config.keyframe.longest
+
+
+@pytest.mark.parametrize("share", [0.3, 0.34, 0.5, 0.9, 1.0])
+def test_a_share_that_the_shortest_interval_does_not_allow_is_refused(share):
+    keys = {"policy": "share", "share": share, "min_interval": 3}
+    overrides = {f"keyframe.{name}": value for name, value in keys.items()}
+    if share <= 1 / 3:
+        load_config(overrides=overrides)
+        return
+    told = rf"share \({share:g}\) cannot be spent with min_interval \(3\)"
+    with pytest.raises(ConfigError, match=told) as caught:
+        load_config(overrides=overrides)
+    # What it says would do does.
+    assert str(caught.value).endswith(
+        f"set min_interval to {int(1 / share)}, or share to 1/3 at most"
+    )
+    load_config(overrides=overrides | {"keyframe.min_interval": int(1 / share)})
+    load_config(overrides=overrides | {"keyframe.share": 1 / 3})
+
+
 def test_default_toml_says_what_the_defaults_are():
     assert load_config(CONFIGS / "default.toml") == Config()
 
@@ -57,6 +94,7 @@ def test_a_section_of_a_file_is_told_of_its_name(tmp_path):
             "keyframe={min_interval=30, max_interval=15}",
             "min_interval (30) is above max_interval (15)",
         ),
+        ("keyframe={policy='share', share=0.5, min_interval=3}", "set min_interval to 2, or share"),
         ("segmenter.output=softmax", "segmenter.output"),
         ("segmenter.input_size=[3]", "segmenter.input_size"),
         ("flow.preset=quick", "flow.preset"),

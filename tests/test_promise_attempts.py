@@ -181,6 +181,13 @@ def test_tightening_reaches_every_key_of_the_policy_and_stays_in_range(given, ti
     assert {name: getattr(found, name) for name in tighter} == pytest.approx(tighter)
 
 
+def test_a_share_is_tightened_as_far_as_a_fixed_shortest_interval_allows():
+    keys = {"keyframe.policy": "share", "keyframe.share": 0.3, "keyframe.min_interval": 3}
+    found = tightened(load_config(overrides=keys), ["keyframe.min_interval"])
+    assert (found.keyframe.min_interval, found.keyframe.share) == (3, 1 / 3)
+    assert tightened(found, ["keyframe.min_interval"]) is None
+
+
 def test_tightening_leaves_what_is_fixed_and_what_is_set_beside():
     keys = {"keyframe.policy": "span", "keyframe.min_interval": 5, "propagate.lookahead": 9}
     found = tightened(load_config(overrides=keys), ["keyframe.min_interval"])

@@ -218,22 +218,22 @@ def _limits(run: RunRecord, evidence: str) -> list[Limit]:
     found = []
     for key in wanted.get(evidence, []):
         value = keys.get(key)
-        if value is None and key == "max_interval":
-            value = _longest(run)
+        if value is None:
+            value = _met(run, key)
         if isinstance(value, int | float):
             found.append(Limit(key, float(value)))
     return found
 
 
-def _longest(run: RunRecord) -> float | None:
-    """Return the longest interval that the policy chose itself, as far as a frame met it."""
+def _met(run: RunRecord, key: str) -> float | None:
+    """Return a limit on the interval that the policy chose itself, as far as a frame met it."""
     frames = run.frames
     met = [
         float(threshold)
         for threshold, measure, reason in zip(
             frames.thresholds, frames.measures, frames.reasons, strict=True
         )
-        if measure == "age" and reason == "interval"
+        if measure == "age" and (reason == "interval") == (key == "max_interval")
     ]
     return max(met, default=None)
 

@@ -40,7 +40,7 @@ SPACE: tuple[Family, ...] = (
     Family(
         "share",
         {
-            "keyframe.share": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5),
+            "keyframe.share": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.5),
             "keyframe.min_interval": (1, 3),
         },
     ),
@@ -113,7 +113,7 @@ def trials(base: Config, fixed: Sequence[str] = ()) -> list[Trial]:
             try:
                 config = load_config(overrides=base.set_keys() | keys)
             except ConfigError:
-                # The longest interval below the shortest.
+                # The longest interval below the shortest, or a share that this one does not allow.
                 continue
             if config.model_dump_json() not in seen:
                 seen.add(config.model_dump_json())
