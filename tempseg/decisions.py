@@ -54,11 +54,12 @@ class Evidence:
         Share of the frame where motion from the frame before and motion back to it disagree; in
         [0, 1]. 0 without lookahead, which needs no motion back.
     border : float
-        Square root of the luma error from the frame before to this one, near the borders of the
-        labels carried from the last keyframe: as a share of full white and of a class's area,
-        averaged over the classes; under the policies `share` and `span` to a power of up to 4,
-        scaled so that 0.14 stays. At least 0.35 times the root of the share of the frame that the
-        last keyframe does not explain, though in its sight. Mostly between 0 and 1.
+        What this frame adds to doubt, mostly below 0.5. Half of the error of the step onto it: the
+        square root of the luma error from the frame before, near the borders of the labels carried
+        from the last keyframe, as a share of full white and of a class's area, averaged over the
+        classes; under the policies `share` and `span` to a power of up to 3, scaled so that 0.14
+        stays. And what the last keyframe does not explain though it was in its sight: 0.1 times
+        the root of its share of the frame, 0.1 times its share of what lies near those borders.
     doubt : float
         Sum of `border` over the frames since the last keyframe.
     churn : float

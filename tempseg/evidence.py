@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tempseg.kernels import borders, fields
 from tempseg.motion import OUTSIDE, UNEXPLAINED_GRAY_LEVELS, residual
 from tempseg.proposals import Anchor, Misfit
 from tempseg.types import VOID_8, VOID_16, FloatArray, LabelArray, MotionField, UInt8Array
 
+BoolArray = NDArray[np.bool_]
+
 __all__ = [
-    "border_error",
+    "at_borders",
+    "border",
     "churn",
     "evened",
     "occluded",
@@ -41,6 +46,13 @@ BORDER_PX = 4
 
 NOISE_GRAY_LEVELS = 1
 """What a camera's noise and the coding leave of an error where nothing moved."""
+
+USUAL_ERROR = 0.14
+"""Error of a step at borders that counts alike whatever the power it counts to."""
+
+STEP, NEW, NEW_AT_BORDERS = 0.5, 0.1, 0.1
+"""What the error of a step at borders counts for, the root of what is new as a share of the frame,
+and what is new as a share of what lies near borders."""
 
 LEAST_AREA = 0.002
 """Share of the frame that a class is taken to cover at least, so that specks do not rule."""
@@ -81,10 +93,11 @@ def outside(error: UInt8Array) -> float:
 
 def unexplained(
     target: UInt8Array, source: UInt8Array, motion: MotionField, misfit: Misfit
-) -> tuple[float, float]:
-    """Return the share of the target that the carried source does not explain, and that inside.
+) -> tuple[float, BoolArray]:
+    """Return the share of the target that the carried source does not explain, and what is new.
 
-    Both in [0, 1]; the second without what the motion pulls from outside the source's picture.
+    The share is in [0, 1]. New, (h, w), is what is not explained though the motion pulls it from
+    inside the source's picture.
 
     A pixel counts where its blurred luma error is plain, unless the block around it keeps its
     structure: that is another light, not another thing.
@@ -95,8 +108,9 @@ def unexplained(
     height, width = target.shape
     same = relit.repeat(BLOCK_PX, axis=0)[:height].repeat(BLOCK_PX, axis=1)[:, :width]
     beyond = misfit.residual == OUTSIDE
-    inside = int(np.count_nonzero(plain & ~same & ~beyond))
-    return (inside + int(np.count_nonzero(plain & beyond))) / target.size, inside / target.size
+    new = plain & ~same & ~beyond
+    lost = int(np.count_nonzero(new)) + int(np.count_nonzero(plain & beyond))
+    return lost / target.size, new
 
 
 def _structure(target: UInt8Array, source: UInt8Array, motion: MotionField) -> FloatArray:
@@ -122,10 +136,16 @@ def step_error(target: UInt8Array, source: UInt8Array, step: MotionField) -> UIn
     return residual(target, source, step)
 
 
-def border_error(
-    anchor: Anchor, motion: MotionField, error: UInt8Array, frame_size: tuple[int, int]
+def border(
+    anchor: Anchor,
+    motion: MotionField,
+    error: UInt8Array,
+    new: BoolArray,
+    *,
+    power: float,
+    frame_size: tuple[int, int],
 ) -> float:
-    """Return how far a step goes wrong at the borders of carried labels; see `Evidence.border`.
+    """Return what a frame adds to the doubt about carried labels; see `Evidence.border`.
 
     Parameters
     ----------
@@ -135,11 +155,34 @@ def border_error(
         From the keyframe to the frame.
     error : ndarray, shape (h, w), uint8
         Residual of the step to the frame.
+    new : ndarray, shape (h, w), bool
+        What the keyframe does not explain though it was in sight.
+    power : float
+        Of the step's error that counts.
     frame_size : (int, int)
         The frame's height and width.
     """
+    step, new_there = at_borders(anchor, motion, error, new, frame_size)
+    wrong = USUAL_ERROR * math.pow(step / USUAL_ERROR, power)
+    share = int(np.count_nonzero(new)) / new.size
+    return STEP * wrong + NEW * math.sqrt(share) + NEW_AT_BORDERS * new_there
+
+
+def at_borders(
+    anchor: Anchor,
+    motion: MotionField,
+    error: UInt8Array,
+    new: BoolArray,
+    frame_size: tuple[int, int],
+) -> tuple[float, float]:
+    """Return how far a step goes wrong near the borders of carried labels, and what is new there.
+
+    The first is the square root of the error's share of full white and of a class's area, averaged
+    over the classes; the second a share of the pixels near borders, in [0, 1].
+    """
     labels = int(anchor.winners.max()) + 1
     errors, areas = np.zeros(labels, np.int64), np.zeros(labels, np.int64)
+    near = np.zeros(2, np.int64)
     reach = max(round(BORDER_PX * anchor.winners.shape[1] / error.shape[1]), 1)
     placed = anchor.placement
     borders.border_errors(
@@ -151,15 +194,17 @@ def border_error(
         min(reach, 254),
         error,
         NOISE_GRAY_LEVELS,
+        new,
         errors,
         areas,
+        near,
     )
     there = np.flatnonzero(areas)
     there = there[there != (VOID_8 if anchor.winners.dtype == np.uint8 else VOID_16)]
     if not there.size:
-        return 0.0
+        return 0.0, 0.0
     shares = errors[there] / np.maximum(areas[there], LEAST_AREA * error.size)
-    return float(np.sqrt(shares.mean() / 255))
+    return float(np.sqrt(shares.mean() / 255)), int(near[1]) / max(int(near[0]), 1)
 
 
 def churn(before: Anchor, motion: MotionField, after: Anchor, frame_size: tuple[int, int]) -> float:

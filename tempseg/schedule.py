@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tempseg import evidence as observing
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
@@ -18,12 +20,6 @@ from tempseg.protocols import KeyframePolicy, SpanJudge
 from tempseg.types import Frame, MotionField, Prediction, UInt8Array
 
 __all__ = ["Decision", "Scheduler"]
-
-NEW_CONTENT = 0.35
-"""What a frame counts as that shows nothing of what the keyframe did, though it was in sight."""
-
-USUAL_BORDER = 0.14
-"""Error at borders that counts alike whatever the policy's `border_power`."""
 
 SPANS_OF_LATE = 8
 """Closed spans, whose median churn is what the segmenter contradicts itself by anyhow."""
@@ -262,10 +258,8 @@ class Scheduler:
         self._motion = compose(step.onto, self._motion)
         fit = misfit(self._anchor, self._motion, step.luma, self._blur_px)
         held.proposal = Proposal(self._anchor, self._motion, fit)
-        drift, inside = observing.unexplained(step.luma, self._anchor.luma, self._motion, fit)
-        held.border = self._border_error(self._motion, held.error, step.frame)
-        # What has come in since the keyframe has no border yet.
-        held.border = max(held.border, NEW_CONTENT * math.sqrt(inside))
+        drift, new = observing.unexplained(step.luma, self._anchor.luma, self._motion, fit)
+        held.border = self._border(self._motion, held, new)
         self._doubt += held.border
         self._borders += held.border
         held.evidence = replace(
@@ -283,14 +277,16 @@ class Scheduler:
             border=held.border,
         )
 
-    def _border_error(self, motion: MotionField, error: UInt8Array, frame: Frame) -> float:
-        """Return how far a step goes wrong at borders, as steeply as the policy wants it."""
+    def _border(self, motion: MotionField, held: Decision, new: NDArray[np.bool_]) -> float:
+        """Return what a frame adds to doubt, as steeply in its error as the policy wants it."""
         assert self._anchor is not None
-        found = observing.border_error(self._anchor, motion, error, frame.size)
-        if self._planner is None:
-            return found
-        power = self._planner.border_power(self._unrest if self._late else None)
-        return float(USUAL_BORDER * (found / USUAL_BORDER) ** power)
+        assert held.error is not None
+        power = 1.0
+        if self._planner is not None:
+            power = self._planner.border_power(self._unrest if self._late else None)
+        return observing.border(
+            self._anchor, motion, held.error, new, power=power, frame_size=held.frame.size
+        )
 
     def _seen(self) -> Evidence:
         """Return what is known of the run and the shot, with nothing of the newest frame."""
@@ -447,7 +443,9 @@ class Scheduler:
                 later = held.step
                 if held.error is None:
                     continue
-                held.border = self._border_error(motion, held.error, later.frame)
+                fit = misfit(self._anchor, motion, later.luma, self._blur_px)
+                _, new = observing.unexplained(later.luma, self._anchor.luma, motion, fit)
+                held.border = self._border(motion, held, new)
                 self._borders += held.border
 
     def _tail(self, inside: list[Decision]) -> Span:

@@ -272,12 +272,18 @@ def carried_labels(winners: Array, flow: Array, frame, placement) -> Array:
     return out
 
 
-def border_errors(winners, clearance, flow, frame, placement, reach, residual, noise, labels):
-    """Return, a label, the error beyond noise near its borders, and its pixels."""
+def border_errors(winners, clearance, flow, frame, placement, reach, residual, noise, new, labels):
+    """Return, a label, the error beyond noise near its borders, and its pixels; and what is new.
+
+    That is the number of pixels near borders, and of those among them that are new.
+    """
     errors, areas = np.zeros(labels, np.int64), np.zeros(labels, np.int64)
+    near = []
     for y, x in np.ndindex(residual.shape):
         cell = _pulled(winners, flow, frame, placement, y, x)
         areas[winners[cell]] += 1
+        if clearance[cell] <= reach:
+            near.append(bool(new[y, x]))
         if clearance[cell] <= reach and residual[y, x] < 255:
             errors[winners[cell]] += max(int(residual[y, x]) - noise, 0)
-    return errors, areas
+    return errors, areas, np.array([len(near), sum(near)])

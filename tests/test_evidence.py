@@ -41,6 +41,10 @@ def _step_error(target, source):
     return evidence.step_error(evidence.evened(target), evidence.evened(source), motion)
 
 
+def _error_at_borders(anchor, motion, error):
+    return evidence.at_borders(anchor, motion, error, np.zeros(SIZE, bool), SIZE)[0]
+
+
 def test_evened_luma_is_the_same_in_another_light():
     luma = _picture()
     brighter = (luma + 40).astype(np.uint8)
@@ -68,22 +72,22 @@ def test_errors_count_near_borders_only():
     anchor, still = _anchor(luma, _labels()), no_motion(0, luma)
     near, far = np.zeros((2, *SIZE), np.uint8)
     near[:, 62:66] = far[:, 10:14] = 200
-    assert evidence.border_error(anchor, still, far, SIZE) == 0
-    assert evidence.border_error(anchor, still, near, SIZE) > 0.1
+    assert _error_at_borders(anchor, still, far) == 0
+    assert _error_at_borders(anchor, still, near) > 0.1
 
 
 def test_a_picture_that_only_gets_brighter_has_no_error_at_borders():
     luma = _picture()
     anchor, still = _anchor(luma, _labels()), no_motion(0, luma)
     error = _step_error((luma + 30).astype(np.uint8), luma)
-    assert evidence.border_error(anchor, still, error, SIZE) < 0.01
+    assert _error_at_borders(anchor, still, error) < 0.01
 
 
 def test_an_answer_of_void_alone_has_no_borders():
     luma = _picture()
     anchor = _anchor(luma, np.full(SIZE, 255, np.uint8))
     error = np.full(SIZE, 90, np.uint8)
-    assert evidence.border_error(anchor, no_motion(0, luma), error, SIZE) == 0
+    assert _error_at_borders(anchor, no_motion(0, luma), error) == 0
 
 
 def test_churn_is_one_minus_the_miou_of_what_was_carried():
@@ -123,9 +127,9 @@ def test_what_comes_from_outside_is_drift_but_not_drift_in_sight():
     luma, target, pan = _panned()
     fit = misfit(_anchor(luma, _labels()), pan, target, 2.0)
     assert evidence.outside(fit.residual) == pytest.approx(0.25, abs=0.01)
-    drift, inside = evidence.unexplained(target, luma, pan, fit)
+    drift, new = evidence.unexplained(target, luma, pan, fit)
     assert drift == pytest.approx(0.25, abs=0.02)
-    assert inside < 0.02
+    assert new.mean() < 0.02
 
 
 def test_a_flat_area_in_another_light_is_no_drift():
@@ -133,7 +137,9 @@ def test_a_flat_area_in_another_light_is_no_drift():
     anchor, still = _anchor(luma, _labels()), no_motion(0, luma)
     brighter = np.full(SIZE, 160, np.uint8)
     fit = misfit(anchor, still, brighter, 2.0)
-    assert evidence.unexplained(brighter, luma, still, fit) == (0.0, 0.0)
+    drift, new = evidence.unexplained(brighter, luma, still, fit)
+    assert drift == 0
+    assert not new.any()
 
 
 def test_black_that_turns_white_is_in_sight_and_an_error():
@@ -145,7 +151,7 @@ def test_black_that_turns_white_is_in_sight_and_an_error():
     fit = misfit(anchor, still, white, 2.0)
     assert evidence.outside(fit.residual) == 0
     assert evidence.typical_residual(fit.residual) == pytest.approx(254 * 48 / 128)
-    assert evidence.border_error(anchor, still, fit.residual, SIZE) > 0.1
+    assert _error_at_borders(anchor, still, fit.residual) > 0.1
 
 
 def test_border_error_is_the_root_of_the_mean_share_of_full_white_over_the_classes():
@@ -155,7 +161,48 @@ def test_border_error_is_the_root_of_the_mean_share_of_full_white_over_the_class
     error[:, 62:64] = 201
     # One class of two, and of its 64 columns two; one gray level is noise.
     expected = (200 * 2 / 64 / 2 / 255) ** 0.5
-    assert evidence.border_error(anchor, still, error, SIZE) == pytest.approx(expected)
+    assert _error_at_borders(anchor, still, error) == pytest.approx(expected)
+
+
+def test_what_is_new_counts_near_borders_and_anywhere():
+    luma = _picture()
+    anchor, still = _anchor(luma, _labels()), no_motion(0, luma)
+    nothing, near, far = np.zeros((3, *SIZE), bool)
+    near[:, 62:66] = far[:, 10:14] = True
+    error = nothing.astype(np.uint8)
+
+    def at_borders(new):
+        return evidence.at_borders(anchor, still, error, new, SIZE)
+
+    def border(new):
+        return evidence.border(anchor, still, error, new, power=1.0, frame_size=SIZE)
+
+    assert at_borders(nothing) == at_borders(far) == (0.0, 0.0)
+    # Borders reach five columns to either side; four of the ten are new.
+    assert at_borders(near) == (0.0, 0.4)
+    assert border(nothing) == 0
+    assert border(far) == pytest.approx(evidence.NEW * (4 / 128) ** 0.5)
+    assert border(near) == pytest.approx(border(far) + evidence.NEW_AT_BORDERS * 0.4)
+
+
+def test_a_usual_error_counts_alike_to_any_power_and_less_of_it_less():
+    luma = _picture()
+    anchor, still = _anchor(luma, _labels()), no_motion(0, luma)
+    nothing = np.zeros(SIZE, bool)
+    wanted = evidence.USUAL_ERROR
+
+    def border(error, power):
+        return evidence.border(anchor, still, error, nothing, power=power, frame_size=SIZE)
+
+    for part in (1.0, 0.5):
+        # As above: the mean share of full white over two classes, in one column of 64.
+        error = np.zeros(SIZE, np.uint8)
+        error[:, 61:65] = round((part * wanted) ** 2 * 255 * 2 * 64 / 4) + 1
+        found = _error_at_borders(anchor, still, error)
+        assert found == pytest.approx(part * wanted, rel=0.02)
+        for power in (1.0, 3.0):
+            expected = evidence.STEP * wanted * (found / wanted) ** power
+            assert border(error, power) == pytest.approx(expected)
 
 
 def test_borders_reach_as_far_on_finer_labels():
@@ -165,7 +212,7 @@ def test_borders_reach_as_far_on_finer_labels():
     anchor, still = _anchor(luma, fine), no_motion(0, luma)
     error = np.zeros(SIZE, np.uint8)
     error[:, 60] = 200
-    assert evidence.border_error(anchor, still, error, SIZE) > 0
+    assert _error_at_borders(anchor, still, error) > 0
 
 
 def test_a_speck_does_not_rule_the_error_at_borders():
@@ -175,7 +222,7 @@ def test_a_speck_does_not_rule_the_error_at_borders():
     anchor, still = _anchor(luma, labels), no_motion(0, luma)
     error = np.zeros(SIZE, np.uint8)
     error[40:42, 60:62] = 201
-    assert 0.1 < evidence.border_error(anchor, still, error, SIZE) < 0.3
+    assert 0.1 < _error_at_borders(anchor, still, error) < 0.3
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -186,7 +233,7 @@ def test_void_counts_neither_at_borders_nor_as_churn(dtype):
     half[:, 64:] = void
     error = np.zeros(SIZE, np.uint8)
     error[:, 64:66] = 200
-    assert evidence.border_error(_anchor(luma, half), still, error, SIZE) == 0
+    assert _error_at_borders(_anchor(luma, half), still, error) == 0
     whole = np.ones(SIZE, dtype)
     assert evidence.churn(_anchor(luma, half), still, _anchor(luma, half), SIZE) == 0
     assert evidence.churn(_anchor(luma, whole), still, _anchor(luma, half), SIZE) == 0.5

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tempseg import schedule
 from tempseg.class_sets import class_set
 from tempseg.decisions import KeyframeReason
 from tempseg.engine import Engine, EngineSettings
@@ -195,10 +194,9 @@ def test_the_first_span_tells_how_much_keyframes_contradict_anyhow():
     assert _by_reason(results, KeyframeReason.SPAN) == []
 
 
-@pytest.mark.parametrize(
-    ("policy", "asks"), [(SpanPolicy(0.9, limits=Limits(2, 90)), 1), (SharePolicy(0.1), 2)]
-)
-def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen(policy, asks):
+def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen():
+    policy = SpanPolicy(0.1, limits=Limits(2, 90))
+
     def filmed(appears_at):
         shape = MovingShape((30, 40), (30, 30), velocity=(0, 0), appears_at=appears_at)
         scene = moving_shapes([shape], width=96, height=64, frame_count=60)
@@ -207,25 +205,10 @@ def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen(policy, asks)
     empty = filmed(60)
     assert _by_reason(empty, KeyframeReason.DOUBT) == []
     results = filmed(30)
-    # A budget is spent by frames too, once a keyframe has contradicted what was carried.
-    seen, *later = _by_reason(results, KeyframeReason.DOUBT)
-    assert len(later) == asks - 1
+    seen, *_ = _by_reason(results, KeyframeReason.DOUBT)
     assert seen > 30
     assert max(r.evidence.border for r in results[2:30]) == 0
-    assert min(r.evidence.border for r in results[30:seen]) > 0.05
-
-
-def test_small_errors_count_less_for_a_budget(monkeypatch):
-    monkeypatch.setattr(schedule, "NEW_CONTENT", 0.0)
-    scene = _scene(8, velocity=(2.5, 0.75))
-    borders = {}
-    for policy in (SpanPolicy(50), SharePolicy(0.05)):
-        results = _pushed(_engine(Truth(scene), policy, lookahead=0), scene)
-        borders[type(policy)] = [r.evidence.border for r in results[1:]]
-    assert min(borders[SpanPolicy]) > 0
-    np.testing.assert_allclose(
-        borders[SharePolicy], 0.14 * (np.array(borders[SpanPolicy]) / 0.14) ** 2.5
-    )
+    assert min(r.evidence.border for r in results[30:seen]) > 0.01
 
 
 def test_doubt_at_the_edges_of_a_shot_gets_keyframes_of_its_own():

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tempseg import schedule
+from tempseg import evidence as observing
 from tempseg.class_sets import class_set
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.engine import Engine, EngineSettings
@@ -231,15 +231,14 @@ def test_a_policy_says_how_steeply_errors_count_once_a_span_has_told_of_unrest(f
     assert policy.unrest[:4] == [None] * 4
     known = {r.evidence.unrest for r in plain[5:]}
     assert known >= {unrest for unrest in policy.unrest if unrest is not None}
+    flat = _results(film, frames[:40], Scripted(longest=4, power=0.0))
     steep = _results(film, frames[:40], Scripted(longest=4, power=3.0))
-    borders = [r.evidence.border for r in steep[1:]]
-    expected = [0.14 * (r.evidence.border / 0.14) ** 3 for r in plain[1:]]
-    # What has come in counts as it is.
-    new_content = [at for at, border in enumerate(borders) if border > expected[at] + 1e-9]
-    assert len(new_content) == 2
-    for at in new_content:
-        expected[at] = borders[at]
-    assert borders == pytest.approx(expected)
+    for results in zip(plain[1:], flat[1:], steep[1:], strict=True):
+        as_it_is, same, border = (result.evidence.border for result in results)
+        # To the power of 0 all errors are usual ones: the rest is what is new.
+        new = same - 0.5 * 0.14
+        error = (as_it_is - new) / 0.5
+        assert border == pytest.approx(new + 0.5 * 0.14 * (error / 0.14) ** 3)
 
 
 def test_policies_are_told_how_many_cuts_there_were(film, frames):
@@ -362,7 +361,8 @@ def test_what_only_came_into_the_picture_from_outside_raises_no_doubt(monkeypatc
     last = results[-1].evidence
     assert last.outside > 0.2
     assert last.drift > 0.2
-    assert last.border < schedule.NEW_CONTENT * 0.2**0.5
+    # Were it all new in sight, a fifth of the frame would add this much.
+    assert last.border < observing.NEW * 0.2**0.5 / 2
 
 
 def test_frames_seen_before_their_keyframe_was_placed_are_told_of_what_it_contradicted(
@@ -407,13 +407,6 @@ def test_what_appears_in_sight_is_drift_and_does_not_come_from_outside():
     last = _results(scene, shown, Scripted(), scene_threshold=1.0)[-1].evidence
     assert last.drift > 0.01
     assert last.outside == 0
-
-
-def test_borders_that_err_by_more_than_what_came_in_count_as_they_are(monkeypatch, film, frames):
-    monkeypatch.setattr("tempseg.evidence.border_error", lambda *_: 0.2)
-    monkeypatch.setattr("tempseg.evidence.unexplained", lambda *_: (0.5, 0.04))
-    results = _results(film, frames[:4], Scripted(), lookahead=0)
-    assert [r.evidence.border for r in results[1:]] == [0.2] * 3
 
 
 def test_behind_a_keyframe_inside_a_span_its_answer_is_carried(film, frames):

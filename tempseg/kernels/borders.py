@@ -11,6 +11,7 @@ from tempseg.types import FloatArray, LabelArray, UInt8Array
 
 __all__ = ["border_errors", "carried_labels"]
 
+BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 
@@ -62,14 +63,17 @@ def border_errors(
     reach: int,
     residual: UInt8Array,
     noise: int,
+    new: BoolArray,
     errors: IntArray,
     areas: IntArray,
+    near: IntArray,
 ) -> None:
     """Add up, a label, pixels of the working grid and the residual near its borders.
 
     A pixel lies near a border where the cell of the winners' grid that it is pulled from has a
     clearance of at most `reach`. Residuals count for what they exceed `noise` by; 255 (outside the
-    picture) not at all. `errors` and `areas` hold an entry for each label and are added to.
+    picture) not at all. `errors` and `areas` hold an entry for each label and are added to; so are
+    the two numbers of `near`: pixels near borders, and how many of these are `new`.
     """
     grid = (winners.shape[0], winners.shape[1])
     height, width = residual.shape
@@ -78,6 +82,10 @@ def border_errors(
             row, column = _cell_of(y, x, flow, frame, grid, placement)
             label = winners[row, column]
             areas[label] += 1
+            if clearance[row, column] > reach:
+                continue
+            near[0] += 1
+            near[1] += new[y, x]
             error = int(residual[y, x])
-            if clearance[row, column] <= reach and error > noise and error < 255:
+            if noise < error < 255:
                 errors[label] += error - noise

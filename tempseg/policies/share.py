@@ -14,12 +14,9 @@ __all__ = ["SharePolicy"]
 AHEAD = 2
 """Keyframes that may be spent before they are saved: a busy stretch can come first."""
 
-RESTLESS_POWER = 2.5
-"""Power of the error at borders that a budget goes by where the segmenter contradicts itself."""
-
-FIRST_AGE, FIRST_PART = 2.0, 0.25
-"""Mean distances from the last keyframe after which this part of the doubt will do, at first, while
-it is not known how much is usual: where little is, the second keyframe would come far too late."""
+FIRST_AGE = 2.0
+"""Mean distances from the last keyframe after which the next is due whatever the doubt, while it is
+not known how much is usual: where little is, the second keyframe would come far too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class SharePolicy:
         spacing = Spacing.of_share(self.share, evidence)
         threshold = spacing.due_at(evidence)
         if evidence.frames < TYPICAL_FRAMES and evidence.age * self.share >= FIRST_AGE:
-            threshold *= FIRST_PART
+            threshold = 0.0
         due = evidence.doubt >= threshold and self._affords(evidence)
         asked = Verdict(KeyframeReason.DOUBT if due else None, "doubt", threshold)
         return self.limits.apply(asked, evidence)
@@ -85,7 +82,7 @@ class SharePolicy:
 
     def border_power(self, unrest: float | None) -> float:
         """Return how steeply doubt rises with the error at borders: less where there is unrest."""
-        return border_power(unrest, restless=RESTLESS_POWER)
+        return border_power(unrest)
 
     @property
     def every_frame(self) -> bool:

@@ -12,7 +12,7 @@ EDGE = 0.35
 """Doubt that the ends of a shot may hold, of what spans hold that have a keyframe on either side:
 what comes from one side only goes wrong about three times as fast."""
 
-SLACK = 1.5
+SLACK = 1.7
 """How far the doubt of an end may pass its share before it gets a keyframe of its own."""
 
 TYPICAL_BORDER = 0.16
@@ -84,7 +84,7 @@ flicker; and the part of a spacing that goes by frames alone where there is more
 EVENED_OVER = 0.3
 """How much more unrest would make all of a spacing go by frames."""
 
-STEEP = 4.0
+STEEP = 3.0
 """Power of the error at borders that counts where all is calm: small errors are mended by the
 keyframes on either side, large ones stay."""
 
@@ -112,14 +112,14 @@ def evenness(unrest: float) -> float:
     return min(max((unrest - CALM) / EVENED_OVER, 0.0), MOST_EVEN)
 
 
-def border_power(unrest: float | None, *, restless: float) -> float:
+def border_power(unrest: float | None) -> float:
     """Return the power of the error at borders that counts.
 
     `STEEP` up to an unrest of `CALM`, and by as much less as more of a spacing goes by frames, down
-    to `restless`; that as well while no unrest is known.
+    to the error as it is; so as well while no unrest is known.
     """
     calm = 0.0 if unrest is None else 1.0 - evenness(unrest) / MOST_EVEN
-    return restless + (STEEP - restless) * calm
+    return 1.0 + (STEEP - 1.0) * calm
 
 
 def evened(span: Span) -> Span:

@@ -14,10 +14,6 @@ SHORT = 0.5
 """Part of a usual spacing below which a span is short: a keyframe mends few frames there, so that
 its ends must disagree by more."""
 
-RESTLESS_POWER = 1.0
-"""Power of the error at borders that counts where the segmenter contradicts itself: the error as it
-is, for the ends of a span tell there."""
-
 
 @dataclass(frozen=True, slots=True)
 class SpanPolicy:
@@ -87,7 +83,7 @@ class SpanPolicy:
 
     def border_power(self, unrest: float | None) -> float:
         """Return how steeply doubt rises with the error at borders: less where there is unrest."""
-        return border_power(unrest, restless=RESTLESS_POWER)
+        return border_power(unrest)
 
     @property
     def every_frame(self) -> bool:

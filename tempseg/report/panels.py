@@ -56,8 +56,8 @@ EVIDENCE_MEANINGS = {
     "scene_change": "structure lost since the frame before, after motion",
     "residual": "gray levels off the last keyframe, carried along",
     "age": "frames since the last keyframe",
-    "doubt": "errors at borders, added up since the last keyframe",
-    "border": "error of one step, near the borders of carried labels",
+    "doubt": "what frames since the last keyframe added up to",
+    "border": "what a frame adds to doubt: a step's error at borders, and what is new",
     "occluded": "share where motion there and back disagree",
     "churn": "1 - mIoU of a keyframe's answer with what was carried to it",
 }

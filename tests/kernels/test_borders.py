@@ -34,12 +34,9 @@ def test_border_errors_follow_the_definition(working, frame, grid, reach):
     rng, winners, flow, placement = _scene(working, frame, grid)
     clearance = rng.integers(1, 6, grid, dtype=np.uint8)
     error = rng.choice(np.array([0, 1, 2, 90, 254, 255], np.uint8), working)
-    errors, areas = np.zeros(5, np.int64), np.zeros(5, np.int64)
-    borders.border_errors(
-        winners, clearance, flow, frame, placement, reach, error, 1, errors, areas
-    )
-    expected = naive.border_errors(
-        winners, clearance, flow, frame, placement, reach, error, 1, labels=5
-    )
-    np.testing.assert_array_equal(errors, expected[0])
-    np.testing.assert_array_equal(areas, expected[1])
+    new = rng.random(working) < 0.4
+    found = np.zeros(5, np.int64), np.zeros(5, np.int64), np.zeros(2, np.int64)
+    seen = winners, clearance, flow, frame, placement, reach, error, 1, new
+    borders.border_errors(*seen, *found)
+    for one, expected in zip(found, naive.border_errors(*seen, labels=5), strict=True):
+        np.testing.assert_array_equal(one, expected)
