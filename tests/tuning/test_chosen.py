@@ -127,11 +127,11 @@ def test_the_best_config_does_not_say_which_part_was_tuned_on():
 
 
 def test_a_key_that_stands_at_its_default_is_told_where_a_model_may_say_otherwise():
-    keys = {"keyframe.min_interval": 3, "propagate.lookahead": 24}
+    keys = {"keyframe.drift_threshold": 0.2, "propagate.lookahead": 24}
     plain = load_config()
     keys = {key: getattr(getattr(plain, key.split(".")[0]), key.split(".")[1]) for key in keys}
     told = tomllib.loads(best_toml(_tuning(SLOW_BUT_FEW, config=load_config(overrides=keys))))
-    assert told == {"keyframe": {"min_interval": keys["keyframe.min_interval"]}}
+    assert told == {"keyframe": {"drift_threshold": keys["keyframe.drift_threshold"]}}
 
 
 @pytest.mark.parametrize("name", ["a\nb = 1.mp4", "a\rb = 1.mp4", "a\x7f.mp4"])
