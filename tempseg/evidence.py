@@ -7,14 +7,19 @@ from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tempseg.kernels import borders, fields
 from tempseg.motion import OUTSIDE, UNEXPLAINED_GRAY_LEVELS, residual
 from tempseg.proposals import Anchor, Misfit
-from tempseg.types import VOID_8, VOID_16, FloatArray, LabelArray, MotionField, UInt8Array
-
-BoolArray = NDArray[np.bool_]
+from tempseg.types import (
+    VOID_8,
+    VOID_16,
+    BoolArray,
+    FloatArray,
+    LabelArray,
+    MotionField,
+    UInt8Array,
+)
 
 __all__ = [
     "at_borders",

@@ -8,16 +8,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tempseg import evidence as observing
 from tempseg.decisions import Evidence, KeyframeReason, Side, Span, Verdict
 from tempseg.forced import Forced
 from tempseg.motion import Step, compose, no_motion
 from tempseg.proposals import Anchor, Proposal, misfit
 from tempseg.protocols import KeyframePolicy, SpanJudge
-from tempseg.types import Frame, MotionField, Prediction, UInt8Array
+from tempseg.types import BoolArray, Frame, MotionField, Prediction, UInt8Array
 
 __all__ = ["Decision", "Scheduler"]
 
@@ -277,7 +274,7 @@ class Scheduler:
             border=held.border,
         )
 
-    def _border(self, motion: MotionField, held: Decision, new: NDArray[np.bool_]) -> float:
+    def _border(self, motion: MotionField, held: Decision, new: BoolArray) -> float:
         """Return what a frame adds to doubt, as steeply in its error as the policy wants it."""
         assert self._anchor is not None
         assert held.error is not None

@@ -20,6 +20,7 @@ __all__ = [
     "ROUNDED_S",
     "VOID_8",
     "VOID_16",
+    "BoolArray",
     "ColourTags",
     "FloatArray",
     "Frame",
@@ -39,6 +40,7 @@ __all__ = [
     "VideoInfo",
 ]
 
+BoolArray = NDArray[np.bool_]
 UInt8Array = NDArray[np.uint8]
 FloatArray = NDArray[np.float32]
 LabelArray = NDArray[np.uint8] | NDArray[np.uint16]

@@ -195,7 +195,7 @@ def test_a_usual_error_counts_alike_to_any_power_and_less_of_it_less():
         return evidence.border(anchor, still, error, nothing, power=power, frame_size=SIZE)
 
     for part in (1.0, 0.5):
-        # As above: the mean share of full white over two classes, in one column of 64.
+        # The mean share of full white over two classes, in four columns, two of the 64 of each.
         error = np.zeros(SIZE, np.uint8)
         error[:, 61:65] = round((part * wanted) ** 2 * 255 * 2 * 64 / 4) + 1
         found = _error_at_borders(anchor, still, error)

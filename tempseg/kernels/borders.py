@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from tempseg.kernels._jit import inlined, kernel
 from tempseg.kernels.carry import clamped
-from tempseg.types import FloatArray, LabelArray, UInt8Array
+from tempseg.types import BoolArray, FloatArray, LabelArray, UInt8Array
 
 __all__ = ["border_errors", "carried_labels"]
 
-BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 

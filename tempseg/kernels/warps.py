@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tempseg.kernels._jit import inlined, kernel
-from tempseg.types import FloatArray, LabelArray, UInt8Array
+from tempseg.types import BoolArray, FloatArray, LabelArray, UInt8Array
 
 __all__ = ["carry_labels", "motion_boundaries", "occlusion", "square_error"]
-
-BoolArray = NDArray[np.bool_]
 
 
 @inlined
