@@ -194,20 +194,26 @@ def test_the_first_span_tells_how_much_keyframes_contradict_anyhow():
     assert _by_reason(results, KeyframeReason.SPAN) == []
 
 
-def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen():
+def _appearing(policy, *, at):
+    """Return a still scene of 60 frames in which a thing appears."""
+    shape = MovingShape((30, 40), (30, 30), velocity=(0, 0), appears_at=at)
+    scene = moving_shapes([shape], width=96, height=64, frame_count=60)
+    return _pushed(_engine(Truth(scene), policy, scene_threshold=1.0), scene)
+
+
+def test_what_came_in_asks_for_a_keyframe():
     policy = SpanPolicy(0.1, limits=Limits(2, 90))
-
-    def filmed(appears_at):
-        shape = MovingShape((30, 40), (30, 30), velocity=(0, 0), appears_at=appears_at)
-        scene = moving_shapes([shape], width=96, height=64, frame_count=60)
-        return _pushed(_engine(Truth(scene), policy, scene_threshold=1.0), scene)
-
-    empty = filmed(60)
-    assert _by_reason(empty, KeyframeReason.DOUBT) == []
-    results = filmed(30)
-    seen, *_ = _by_reason(results, KeyframeReason.DOUBT)
+    assert _by_reason(_appearing(policy, at=60), KeyframeReason.DOUBT) == []
+    seen, *_ = _by_reason(_appearing(policy, at=30), KeyframeReason.DOUBT)
     assert seen > 30
-    assert max(r.evidence.border for r in results[2:30]) == 0
+
+
+@pytest.mark.parametrize("policy", [SpanPolicy(50, limits=Limits(2, 90)), SharePolicy(0.02)])
+def test_what_came_in_raises_doubt_at_every_frame_until_it_is_seen(policy):
+    results = _appearing(policy, at=30)
+    first, *later = (r.frame.index for r in results if r.reason)
+    seen = min((index for index in later if index > 30), default=60)
+    assert max(r.evidence.border for r in results[first + 1 : 30]) == 0
     assert min(r.evidence.border for r in results[30:seen]) > 0.015
 
 
